@@ -29,7 +29,9 @@ const flags = [
   '--disable-sync',
 ]
 
-/** The peers by literal names, for the bundler; not in a .ts file, since the repository's type check does not have them. */
+/**
+ * The peers by literal names, for the bundler; not in a .ts file, since the repository's type check does not have them.
+ */
 const pageSource = (options: Options): string => `
 import * as ort from 'onnxruntime-web/wasm'
 import * as tf from '@tensorflow/tfjs-core'

@@ -150,7 +150,10 @@ function targetCell(
   return `${wanted.join(' / ')}, ${found.join(' / ')}`
 }
 
-/** The text of docs/performance.md with what the kernels reach of their targets; rows that no report has figures for stay as they are. */
+/**
+ * The text of docs/performance.md with what the kernels reach of their targets; rows that no report has figures for
+ * stay as they are.
+ */
 export function withTargets(page: string, reports: Readonly<Record<'node' | 'node24', Report | undefined>>): string {
   return page.replace(/^\| .* \|$/gm, (line) => {
     const cells = line
@@ -165,7 +168,8 @@ export function withTargets(page: string, reports: Readonly<Record<'node' | 'nod
 }
 
 /**
- * Puts the figures of bench/results into README's table, that of the targets in docs/performance.md and that of more cores in docs/performance/threads.md.
+ * Puts the figures of bench/results into README's table, that of the targets in docs/performance.md and that of more
+ * cores in docs/performance/threads.md.
  *
  * @returns what was done, and which reports are missing or of quick runs, which are no figures.
  */

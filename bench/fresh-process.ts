@@ -1,4 +1,5 @@
-// One engine in a process of its own: bundled by the suites "cold", "create" and "memory", which start it and read the line that it prints.
+// One engine in a process of its own: bundled by the suites "cold", "create" and "memory", which start it and read the
+// line that it prints.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { present } from '../src/core/errors.js'
 import { median } from './statistics.js'
@@ -24,8 +25,12 @@ export interface Job {
   readonly modelPath: string
   /** A serialized work without its model: the inputs. */
   readonly workPath?: string
-  /** For the slope: how many cycles of create, run and release, or runs of one session, after half as many to warm up. */
-  /** Of create: how many sessions after the first one, by which clock, and whether of a prepared model (Lanewise only). */
+  /**
+   * For the slope: how many cycles of create, run and release, or runs of one session, after half as many to warm up.
+   */
+  /**
+   * Of create: how many sessions after the first one, by which clock, and whether of a prepared model (Lanewise only).
+   */
   readonly sessions?: { readonly times: number; readonly clock: 'wall' | 'cpu'; readonly prepared: boolean }
   readonly repeat?: { readonly what: 'cycles' | 'runs'; readonly times: number }
 }
@@ -124,8 +129,8 @@ async function create(): Promise<Created> {
 }
 
 /**
- * The most resident memory this program had. Linux lets a process begin with the maxRSS of the one that started it, which here has held all
- * models before; VmHWM begins anew with the program.
+ * The most resident memory this program had. Linux lets a process begin with the maxRSS of the one that started it,
+ * which here has held all models before; VmHWM begins anew with the program.
  */
 function peakResident(): number {
   try {

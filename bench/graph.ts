@@ -7,7 +7,9 @@ import { encodeTensor } from '../src/onnx/tensor-proto.js'
 import { writeModel } from '../src/onnx/wire.js'
 import type { Feeds } from './work.js'
 
-/** bigint: INT; number: FLOAT; text: STRING; arrays of bigints, texts and numbers (also none): INTS, STRINGS and FLOATS. */
+/**
+ * bigint: INT; number: FLOAT; text: STRING; arrays of bigints, texts and numbers (also none): INTS, STRINGS and FLOATS.
+ */
 export type AttributeValue = bigint | number | string | readonly bigint[] | readonly string[] | readonly number[]
 export type Attributes = Readonly<Record<string, AttributeValue>>
 

@@ -60,9 +60,13 @@ interface Measured {
   readonly results: readonly WorkResult[]
 }
 
-/** Runs a program in a Node of its own. Bundled, so that nothing but the code measured is between the call and the kernel. */
+/**
+ * Runs a program in a Node of its own. Bundled, so that nothing but the code measured is between the call and the
+ * kernel.
+ */
 async function runInNode<T>(entry: string, options: Options): Promise<T> {
-  // Two levels below the root, where src/platform/wasm-files.ts finds the kernels; and inside bench/, where the peers are found.
+  // Two levels below the root, where src/platform/wasm-files.ts finds the kernels; and inside bench/, where the peers
+  // are found.
   const bundle = join(benchRoot, 'dist', 'run.mjs')
   await build({
     entryPoints: [join(benchRoot, entry)],
@@ -180,7 +184,10 @@ async function training(options: Options): Promise<boolean> {
   return held && (asksFor(options, GENERATION) || anything(report.results, options))
 }
 
-/** Every engine with several threads: models and products, then training steps, what a shared call costs, and what more cores would bring. */
+/**
+ * Every engine with several threads: models and products, then training steps, what a shared call costs, and what more
+ * cores would bring.
+ */
 async function threads(options: Options): Promise<boolean> {
   const wanted = (what: string) => asksFor(options, what)
   mkdirSync(join(benchRoot, 'dist'), { recursive: true })

@@ -65,7 +65,9 @@ function timed(label: string, loaded: Loaded, inputs: number): Runner {
   return runner
 }
 
-/** A runner that makes a session anew for every sample. What each has been given before the clock starts is the same. */
+/**
+ * A runner that makes a session anew for every sample. What each has been given before the clock starts is the same.
+ */
 function timedAfresh(label: string, load: () => Promise<Loaded>, inputs: number, untimed: number): Runner {
   return {
     label,
@@ -93,7 +95,10 @@ async function warmUp(runner: Runner, quick: boolean): Promise<void> {
     runner.cost = Math.min(runner.cost, Math.max(await runner.sample(i), 1e-4))
 }
 
-/** A B C A B C …, beginning with another one each round, until time is up. What is very slow is sampled in the first rounds only. */
+/**
+ * A B C A B C …, beginning with another one each round, until time is up. What is very slow is sampled in the first
+ * rounds only.
+ */
 async function interleave(runners: readonly Runner[], quick: boolean): Promise<void> {
   const budget = quick ? 400 : 2500
   const most = quick ? 9 : 61

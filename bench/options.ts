@@ -72,7 +72,10 @@ export const usage = `npm run bench -- ${suites.join('|')} [options]
 npm run bench -- tables          writes the tables of docs/performance that bench/results has figures for
 npm run bench -- figures         writes the rows of README's table, and of the targets in docs/performance.md, that bench/results has reports of full runs for`
 
-/** What leads to all of them: "conv" of conv/gemv and conv/im2col, "conv-depthwise" of conv/depthwise/ring and conv/depthwise/image. */
+/**
+ * What leads to all of them: "conv" of conv/gemv and conv/im2col, "conv-depthwise" of conv/depthwise/ring and
+ * conv/depthwise/image.
+ */
 function commonPath([first, ...others]: readonly string[]): string {
   const parts = first.split('/').slice(0, -1)
   const shared = parts.filter((_, i) => others.every((name) => name.startsWith(`${parts.slice(0, i + 1).join('/')}/`)))

@@ -2,7 +2,10 @@
 import { createRequire } from 'node:module'
 import type { Options } from './options.js'
 
-/** A package that the types of this repository know nothing of: not a literal in import(), for that it would have to be installed for the type check. */
+/**
+ * A package that the types of this repository know nothing of: not a literal in import(), for that it would have to be
+ * installed for the type check.
+ */
 export async function load<T>(name: string): Promise<T> {
   const module = (await import(name)) as T & { default?: T }
   return { ...module.default, ...module }
@@ -18,7 +21,8 @@ export function versionOf(packageName: string): string {
 export function begin(): { readonly options: Options; readonly resultFile: string } {
   const [, , text, resultFile] = process.argv
   const options = JSON.parse(text) as Options
-  // onnxruntime-web defines a Worker in Node, on whose account jax-js would take to threads, and to a shared memory in mid-run.
+  // onnxruntime-web defines a Worker in Node, on whose account jax-js would take to threads, and to a shared memory in
+  // mid-run.
   if (options.threads === 1) Object.defineProperty(globalThis, 'Worker', { get: () => undefined, set: () => {} })
   if (options.clock === 'cpu') {
     // For everybody in the process, so that the times a session's profile gives are of the same kind.

@@ -4,7 +4,10 @@ import { cpus } from 'node:os'
 const said = (text: string, field: string): string | undefined =>
   new RegExp(`^${field}\\s*: (.+)$`, 'm').exec(text)?.[1]
 
-/** The processor by name and, where Linux says them, family and model: virtual machines give processors of different generations one name. */
+/**
+ * The processor by name and, where Linux says them, family and model: virtual machines give processors of different
+ * generations one name.
+ */
 export function processor(): string {
   const [name, info] = [cpus()[0].model.trim(), '/proc/cpuinfo']
   if (!existsSync(info)) return name

@@ -9,7 +9,10 @@ const TOLERATED = 0.15
 /** A measurement noisier than this has to be repeated, not excused. */
 const MOST_NOISE = 0.25
 
-/** By engine, build and processor (a product of bytes is twice as fast on one that has an instruction for it), then by "suite/work/peer": how many times as long the peer takes. */
+/**
+ * By engine, build and processor (a product of bytes is twice as fast on one that has an instruction for it), then by
+ * "suite/work/peer": how many times as long the peer takes.
+ */
 type Stored = Record<string, Record<string, number>>
 
 function read(): Stored {
@@ -42,7 +45,10 @@ export function storeRatios(environment: Where, results: readonly StoredResult[]
   writeFileSync(file, JSON.stringify(stored, null, 2) + '\n')
 }
 
-/** Every ratio that is worse than the stored one by more than 15 % and twice its noise; so is a work that no longer runs, and a processor of which none are stored. */
+/**
+ * Every ratio that is worse than the stored one by more than 15 % and twice its noise; so is a work that no longer
+ * runs, and a processor of which none are stored.
+ */
 export function worseRatios(environment: Where, results: readonly StoredResult[]): string[] {
   const table = read()[keyOf(environment)]
   if (!table) return [`nothing is known of ${keyOf(environment)}: --store keeps ratios`]

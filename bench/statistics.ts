@@ -30,8 +30,8 @@ export function summarize(values: readonly number[]): Summary {
 }
 
 /**
- * How many times slower `slow` is than `fast`: the median of the quotients of neighbours in time, so that a slow spell of the
- * machine, which hits both, cancels. The noise is that of the median (1.25 σ/√n, σ from the quartiles).
+ * How many times slower `slow` is than `fast`: the median of the quotients of neighbours in time, so that a slow spell
+ * of the machine, which hits both, cancels. The noise is that of the median (1.25 σ/√n, σ from the quartiles).
  */
 export function pairedRatio(slow: readonly number[], fast: readonly number[]): Ratio {
   const quotients = Array.from({ length: Math.min(slow.length, fast.length) }, (_, i) => slow[i] / fast[i])

@@ -30,11 +30,19 @@ export interface Work {
   readonly flops?: number
   /** Bytes that have to be read from memory, where that is what bounds the work. */
   readonly bytesRead?: number
-  /** Inputs that Lanewise keeps from run to run, with the outputs that they become; peers are handed them in every run. */
+  /**
+   * Inputs that Lanewise keeps from run to run, with the outputs that they become; peers are handed them in every run.
+   */
   readonly states?: Readonly<Record<string, string>>
-  /** Every round is another session, which runs so many of its inputs untimed and then each of the others once: what a session takes that has not met them before. */
+  /**
+   * Every round is another session, which runs so many of its inputs untimed and then each of the others once: what a
+   * session takes that has not met them before.
+   */
   readonly firstMet?: number
-  /** An Identity of the input, and one of the output where that has another size: the mean of their runs is what a run costs without the kernel. */
+  /**
+   * An Identity of the input, and one of the output where that has another size: the mean of their runs is what a run
+   * costs without the kernel.
+   */
   readonly identities?: readonly Identity[]
   /** By output: how far it may be off beyond what floats are, see outputStep. */
   readonly steps?: Readonly<Record<string, number>>

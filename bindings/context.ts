@@ -36,7 +36,9 @@ export interface Threads {
     work: { readonly flops?: number; readonly bytes?: number },
     alone: () => void,
   ): (() => void) | undefined
-  /** Makes a call at once, if it is worth sharing; false if not. Of what is likely to take long more is made per byte. */
+  /**
+   * Makes a call at once, if it is worth sharing; false if not. Of what is likely to take long more is made per byte.
+   */
   run(kernel: string, args: readonly number[], room: (index: number) => number): boolean
   /** Other threads let go of the memory. */
   dispose(): void
@@ -74,7 +76,8 @@ export class Context {
 
   /**
    * @param module - a compiled build of the kernels.
-   * @param limit - the most bytes that may be allocated at a time (weights, arena and scratch together, and what is held in JavaScript).
+   * @param limit - the most bytes that may be allocated at a time (weights, arena and scratch together, and what is
+   *   held in JavaScript).
    * @param shared - whether other threads share the memory: what a build with threads expects.
    * @param oneThread - why there is one where more would have been taken.
    * @throws LanewiseError `E_BUDGET` if the engine has no memory to give.
@@ -198,8 +201,8 @@ export class Context {
   }
 
   /**
-   * Turns a WebAssembly trap into a typed error and makes the context unusable: after a trap nothing in its memory can be trusted.
-   * Other errors are passed through, those that plain TypeScript throws among them.
+   * Turns a WebAssembly trap into a typed error and makes the context unusable: after a trap nothing in its memory can
+   * be trusted. Other errors are passed through, those that plain TypeScript throws among them.
    */
   guard(error: unknown): unknown {
     if (isTrap(error)) {

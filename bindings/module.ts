@@ -4,10 +4,16 @@ import type { instantiate } from './exports.js'
 import type { instantiate as instantiateQuantized } from './quantized-exports.js'
 import type { instantiate as instantiateTraining } from './train-exports.js'
 
-/** `simd`: fixed-width SIMD, the same bits on every machine. `relaxed`: fused multiply-add, whose bits may differ between machines. */
+/**
+ * `simd`: fixed-width SIMD, the same bits on every machine. `relaxed`: fused multiply-add, whose bits may differ
+ * between machines.
+ */
 export type Build = 'simd' | 'relaxed'
 
-/** Kernels that only quantised models need: a module of their own, which comes with the operators that call them (quantized.ts). */
+/**
+ * Kernels that only quantised models need: a module of their own, which comes with the operators that call them
+ * (quantized.ts).
+ */
 type QuantizedKernels = Checked<Awaited<ReturnType<typeof instantiateQuantized>>>
 
 type Checked<Exports> = { readonly [K in keyof Exports]: Strict<Exports[K]> }
@@ -87,7 +93,10 @@ export function loadModule(
   return module
 }
 
-/** The compiled module of a build without waiting for it: one that there is already, or of bytes that can be had at once; undefined if there are none. */
+/**
+ * The compiled module of a build without waiting for it: one that there is already, or of bytes that can be had at
+ * once; undefined if there are none.
+ */
 export function loadModuleNow(build: Build, source?: (build: Build) => BufferSource): WebAssembly.Module | undefined {
   const key = `inference-${build}`
   let module = ready.get(key)

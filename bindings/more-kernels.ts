@@ -2,7 +2,10 @@ import type { Build, Kernels } from './module.js'
 
 let source: ((build: Build) => WebAssembly.Module) | undefined
 
-/** Makes kernels known that are no part of the builds. They have no data of their own, so that they can work in the memory of a build. */
+/**
+ * Makes kernels known that are no part of the builds. They have no data of their own, so that they can work in the
+ * memory of a build.
+ */
 export function registerKernels(module: (build: Build) => WebAssembly.Module): void {
   source = module
 }

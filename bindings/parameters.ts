@@ -1,4 +1,5 @@
-// Written by npm run build:wasm: kernels and what their parameters take: an address, a whole number (i), a float, an int64 (l).
+// Written by npm run build:wasm: kernels and what their parameters take: an address, a whole number (i), a float, an
+// int64 (l).
 /** Those of the inference builds. */
 export const inferenceParameters = `
 add_q8 aaaaaaaaiffai

@@ -7,7 +7,10 @@ const modules: Partial<Record<Build, WebAssembly.Module>> = {}
 
 const bytesOf = (build: Build): Uint8Array<ArrayBuffer> => bytesOfBase64(build === 'relaxed' ? relaxed : simd)
 
-/** The kernels of operators that few models have, most of them quantised ones, which travel in the JavaScript of their operators: no file more that has to be found. */
+/**
+ * The kernels of operators that few models have, most of them quantised ones, which travel in the JavaScript of their
+ * operators: no file more that has to be found.
+ */
 export function quantizedKernels(build: Build): WebAssembly.Module {
   return (modules[build] ??= new WebAssembly.Module(bytesOf(build)))
 }

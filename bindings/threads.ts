@@ -1,4 +1,5 @@
-// Kernel calls cut into pieces that several threads take (assembly/lib/threads.ts). Only sessions and devices with threads load this.
+// Kernel calls cut into pieces that several threads take (assembly/lib/threads.ts). Only sessions and devices with
+// threads load this.
 import {
   CALL_ARGUMENTS,
   CALL_BEGIN,
@@ -55,8 +56,8 @@ const WORTH = 0.9
 const SCRATCH = 2 ** 22
 
 /**
- * Units of a range that a piece should be a multiple of, where kernels do best with (or insist on) more than one: rows of register tiles, columns of
- * panels; 64 elements of elementwise kernels are whole cache lines.
+ * Units of a range that a piece should be a multiple of, where kernels do best with (or insist on) more than one: rows
+ * of register tiles, columns of panels; 64 elements of elementwise kernels are whole cache lines.
  */
 const GRAINS: Readonly<Record<string, number>> = {
   gemm_f32: 12,
@@ -68,8 +69,9 @@ const GRAINS: Readonly<Record<string, number>> = {
   gemv_transposed_f32: 64,
 }
 /**
- * What every piece of a call reads whole, or packs for itself, by its place among the arguments, and how many bytes of that in a microsecond: pieces are as few as
- * there are threads where that is much of what they do, and none where it is nearly all. From the times of calls that one thread makes in one piece and in many.
+ * What every piece of a call reads whole, or packs for itself, by its place among the arguments, and how many bytes of
+ * that in a microsecond: pieces are as few as there are threads where that is much of what they do, and none where it
+ * is nearly all. From the times of calls that one thread makes in one piece and in many.
  */
 const REPEATED: Readonly<Record<string, readonly [argument: number, speed: number]>> = {
   conv_im2col_f32: [1, 15_000],
@@ -96,16 +98,23 @@ const SLABS: ReadonlySet<string> = new Set([
   'normalize_rows_f32',
 ])
 
-/** Kernels that add up across their range where an argument is given, by its place: cutting would change the sum, or lose it. */
+/**
+ * Kernels that add up across their range where an argument is given, by its place: cutting would change the sum, or
+ * lose it.
+ */
 const SUMS: Readonly<Record<string, number>> = { cross_entropy_f32: 7, attention_gradient_f32: 11 }
 
-/** A tenth of a second each: a machine with much else to do may leave a thread aside for longer than one would think. */
+/**
+ * A tenth of a second each: a machine with much else to do may leave a thread aside for longer than one would think.
+ */
 const PATIENCE = 600
 
 /**
- * Nanoseconds after which a piece that another thread makes is late: a thread whose core somebody else wants is away for a turn of the scheduler, three milliseconds
- * and more. With that, two threads are slower than one on a machine that has other work; so that calls are made by one for a while, from FIRST_PAUSE to LONGEST_PAUSE
- * milliseconds, twice as long whenever it happens again within RECENT times as long. (npm run bench -- threads, beside a process for each core that does not pause.)
+ * Nanoseconds after which a piece that another thread makes is late: a thread whose core somebody else wants is away
+ * for a turn of the scheduler, three milliseconds and more. With that, two threads are slower than one on a machine
+ * that has other work; so that calls are made by one for a while, from FIRST_PAUSE to LONGEST_PAUSE milliseconds, twice
+ * as long whenever it happens again within RECENT times as long. (npm run bench -- threads, beside a process for each
+ * core that does not pause.)
  */
 const GRACE = 1_000_000
 /** Ten times as long as a piece should take is no reason yet. */
@@ -135,15 +144,19 @@ function paused(): boolean {
 }
 
 /**
- * Microseconds of calls worth sharing that one thread makes before threads which nobody asked for are started: about what starting them costs (a fresh process
- * that runs mnist-8 once takes 61 ms of processor time without them and 76 with).
+ * Microseconds of calls worth sharing that one thread makes before threads which nobody asked for are started: about
+ * what starting them costs (a fresh process that runs mnist-8 once takes 61 ms of processor time without them and 76
+ * with).
  */
 const EARNED = 10_000
 
 /** Words of the longest call. */
 const CALL_WORDS = (SHARE_BYTES - SHARE_CALL) / 4
 
-/** How calls are cut instead of by what they cost, and who is told of each that was made, its pieces and milliseconds: for tests and benches. @internal */
+/**
+ * How calls are cut instead of by what they cost, and who is told of each that was made, its pieces and milliseconds:
+ * for tests and benches. @internal
+ */
 export const cutting: {
   pieces?: number
   grain?: number

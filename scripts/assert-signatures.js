@@ -1,6 +1,7 @@
-// A transform of the AssemblyScript compiler, for debug builds: every exported kernel asserts what its signature says. An address is 0 or lies in the
-// heap, so a size in its place is caught; a size is not negative, so an address above 2 GiB or a difference is; a range runs forwards.
-// What a signature cannot say (tables of windows, products and recurrences) kernels assert themselves.
+// A transform of the AssemblyScript compiler, for debug builds: every exported kernel asserts what its signature says.
+// An address is 0 or lies in the heap, so a size in its place is caught; a size is not negative, so an address above 2
+// GiB or a difference is; a range runs forwards. What a signature cannot say (tables of windows, products and
+// recurrences) kernels assert themselves.
 import { Transform } from 'assemblyscript/transform'
 
 /** Parameters of type i32 that count something. */

@@ -1,5 +1,5 @@
-// Bundles src/ into dist/: few files, so that a cold start reads few files, and nothing outside Node's builtins is left to be found.
-// If the bundles are those of the sources, nothing is done; `--force` makes them anyway.
+// Bundles src/ into dist/: few files, so that a cold start reads few files, and nothing outside Node's builtins is left
+// to be found. If the bundles are those of the sources, nothing is done; `--force` makes them anyway.
 import { build, type Metafile, type Plugin } from 'esbuild'
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -15,7 +15,9 @@ if (!bundlesAreStale() && !process.argv.includes('--force')) process.exit()
 const placed =
   /(platform[\\/]((train-|threaded-)?wasm-files|(node|browser)-threads)|api[\\/]all-ops-required|serve[\\/]thread-file|cli[\\/]profile-page-file)\.ts$/
 
-/** The source of a file with what it names by its place: the kernels lie in dist/wasm, and every chunk in dist/ itself. */
+/**
+ * The source of a file with what it names by its place: the kernels lie in dist/wasm, and every chunk in dist/ itself.
+ */
 function inPlace(path: string): string {
   const source = readFileSync(path, 'utf8')
   if (!placed.test(path)) return source
@@ -57,7 +59,10 @@ const inWorker: Plugin = {
 }
 
 const oneOf = (...names: string[]) => new RegExp(`/(src|bindings)/(${names.join('|')})\\.ts$`)
-/** What is loaded beside inference: entries that an app imports as well, and what inference imports when a model needs it. */
+/**
+ * What is loaded beside inference: entries that an app imports as well, and what inference imports when a model needs
+ * it.
+ */
 const beside = [
   'all-ops|own-ops|generate|plan/variations',
   'api/(images/image|load/(warm-up|special-kernels)|register-all|threads|worker/remote-session|prepared/(read|write|internal-ops))',
@@ -77,8 +82,9 @@ const besideNode = oneOf(
 const importedInNode = ['src/node.ts']
 
 /**
- * A chunk holds what the same entries reach, so that parts of inference that one of these needs would lie in as many chunks as there are combinations, and
- * small files compress badly. Each of them imports all of inference, which is there already when it is loaded.
+ * A chunk holds what the same entries reach, so that parts of inference that one of these needs would lie in as many
+ * chunks as there are combinations, and small files compress badly. Each of them imports all of inference, which is
+ * there already when it is loaded.
  */
 const oneChunk = (beside: RegExp, inference: readonly string[]): Plugin => ({
   name: 'one-chunk',
@@ -97,7 +103,10 @@ const oneChunk = (beside: RegExp, inference: readonly string[]): Plugin => ({
   },
 })
 
-/** A namespace that is exported whole is made by a call, which apps that never look at it would carry: in a file of its own it is none. */
+/**
+ * A namespace that is exported whole is made by a call, which apps that never look at it would carry: in a file of its
+ * own it is none.
+ */
 const namespaces: Plugin = {
   name: 'namespaces',
   setup({ onResolve }) {
@@ -109,7 +118,8 @@ const namespaces: Plugin = {
   },
 }
 
-// Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more pieces.
+// Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more
+// pieces.
 const groups: {
   platform: 'node' | 'browser'
   entryPoints: Record<string, string>
@@ -145,7 +155,8 @@ const groups: {
       'browser-init': 'src/nn/init.ts',
     },
   },
-  // Each of these is a file that needs no other. The worker of a session is one, too: in workers some bundlers know no chunks.
+  // Each of these is a file that needs no other. The worker of a session is one, too: in workers some bundlers know no
+  // chunks.
   {
     platform: 'browser',
     entryPoints: { 'session-worker': 'src/session-worker.ts' },
@@ -180,8 +191,9 @@ for (const { platform, entryPoints, oneFile, plugins = [] } of groups) {
     target: 'es2022',
     bundle: true,
     splitting: !oneFile,
-    // In Node an uncaught error prints the line that threw it: lines stay lines there. The size of a download matters in browsers, where most apps are bundled
-    // and minified once more: white space stays there, since what says that a call has no effects goes with it.
+    // In Node an uncaught error prints the line that threw it: lines stay lines there. The size of a download matters
+    // in browsers, where most apps are bundled and minified once more: white space stays there, since what says that a
+    // call has no effects goes with it.
     minifySyntax: platform === 'browser',
     minifyWhitespace: oneFile !== undefined,
     legalComments: 'none',
@@ -250,7 +262,10 @@ function licenceOf(folder: string): string {
   return `${name} ${version}\n\n${text}\n`
 }
 
-/** What the WebAssembly files hold besides our own code: AssemblyScript's standard library, whose exp, expm1 and tanh of float64 are musl's. */
+/**
+ * What the WebAssembly files hold besides our own code: AssemblyScript's standard library, whose exp, expm1 and tanh of
+ * float64 are musl's.
+ */
 function kernelLicences(): string {
   const source = readFileSync('node_modules/assemblyscript/std/assembly/math.ts', 'utf8')
   const sun = /(?:^\/\/.*\n)*^\/\/.*Sun Microsystems.*\n(?:^\/\/.*\n)*/m.exec(source)?.[0]

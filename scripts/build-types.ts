@@ -1,4 +1,5 @@
-// Emits the type declarations of the entries into dist/types: one file each and one of what they share, so that nobody checks the internals.
+// Emits the type declarations of the entries into dist/types: one file each and one of what they share, so that nobody
+// checks the internals.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -53,8 +54,8 @@ try {
 }
 
 /**
- * Declarations of a module that has what a namespace of `lanewise/train` has. As an entry of its own it would take the functions out of train.d.ts, and of
- * what comes from another file the roll-up does not know what is a type.
+ * Declarations of a module that has what a namespace of `lanewise/train` has. As an entry of its own it would take the
+ * functions out of train.d.ts, and of what comes from another file the roll-up does not know what is a type.
  */
 function membersOf(namespace: string, declarations: string): string {
   const [, inside] = new RegExp(`\\b(\\w+) as ${namespace}\\b`).exec(declarations) ?? []
@@ -75,8 +76,8 @@ function membersOf(namespace: string, declarations: string): string {
 }
 
 /**
- * Leaves out what would need a library of types that a project may not have: members named by `Symbol.dispose` (`MaybeDisposable` declares them), the types of
- * browsers and Node.
+ * Leaves out what would need a library of types that a project may not have: members named by `Symbol.dispose`
+ * (`MaybeDisposable` declares them), the types of browsers and Node.
  */
 function withoutLibraries(): Plugin {
   return {

@@ -1,5 +1,5 @@
-// Compiles assembly/ into dist/wasm and keeps, of the bindings that asc generates, only the types.
-// Arguments name targets of asconfig.json; without any, all are built whose sources have changed. `--force` builds them anyway.
+// Compiles assembly/ into dist/wasm and keeps, of the bindings that asc generates, only the types. Arguments name
+// targets of asconfig.json; without any, all are built whose sources have changed. `--force` builds them anyway.
 import { compile, staleTargets, targets, type Target } from './kernels.js'
 
 const names = process.argv.slice(2).filter((argument) => argument !== '--force')

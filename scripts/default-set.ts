@@ -1,5 +1,5 @@
-// Writes src/onnx/schema/default-set.ts: what layers and functions apply, as the operator set has it that files have by default; of newer operators their
-// first version. Made from src/onnx/schema/operators.ts.
+// Writes src/onnx/schema/default-set.ts: what layers and functions apply, as the operator set has it that files have by
+// default; of newer operators their first version. Made from src/onnx/schema/operators.ts.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,10 @@ import { EXPORT_OPSET } from '../src/onnx/versions.js'
 const style: FormatConfig = { printWidth: 120, semi: false, singleQuote: true }
 const file = fileURLToPath(new URL('../src/onnx/schema/default-set.ts', import.meta.url))
 
-/** Operators of ai.onnx that layers and functions apply without somebody naming them, and the one that gives a value the name of an output. */
+/**
+ * Operators of ai.onnx that layers and functions apply without somebody naming them, and the one that gives a value the
+ * name of an output.
+ */
 export function appliedOperators(): string[] {
   const names = new Set(['Identity', ...Object.values(operators).flatMap(({ domain, name }) => (domain ? [] : [name]))])
   const nn = fileURLToPath(new URL('../src/nn', import.meta.url))

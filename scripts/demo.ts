@@ -1,7 +1,8 @@
-// Digits drawn by the library, classified by the small CNN that was trained with it (models/mnist/small.onnx), here and in onnxruntime-web.
-// "npm run demo -- numbers" reads house numbers instead (scripts/demo/numbers.ts), "npm run demo -- caption" describes scenes (scripts/demo/captions.ts).
-// "-- lm" continues a text (scripts/demo/lm.ts), "-- sentiment" judges a sentence (scripts/demo/sentiment.ts).
-// "npm run demo"; with "-- --json", one JSON object on standard output; "-- --seed N" draws other digits. Fails if the two runtimes disagree.
+// Digits drawn by the library, classified by the small CNN that was trained with it (models/mnist/small.onnx), here and
+// in onnxruntime-web. "npm run demo -- numbers" reads house numbers instead (scripts/demo/numbers.ts), "npm run demo --
+// caption" describes scenes (scripts/demo/captions.ts). "-- lm" continues a text (scripts/demo/lm.ts), "-- sentiment"
+// judges a sentence (scripts/demo/sentiment.ts). "npm run demo"; with "-- --json", one JSON object on standard output;
+// "-- --seed N" draws other digits. Fails if the two runtimes disagree.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'

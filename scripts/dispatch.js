@@ -1,6 +1,7 @@
-// A transform of the AssemblyScript compiler, for builds with threads. It writes the body of `dispatch` (assembly/lib/dispatch.ts): one case for every
-// exported kernel that can be cut. Those that take a range `[begin, end)` can be; of others ranges.js says how. What the module can cut, and where in the arguments,
-// stands in a section of its own ("calls"), which bindings/threads.ts reads: a new kernel with a range needs no entry anywhere.
+// A transform of the AssemblyScript compiler, for builds with threads. It writes the body of `dispatch`
+// (assembly/lib/dispatch.ts): one case for every exported kernel that can be cut. Those that take a range
+// `[begin, end)` can be; of others ranges.js says how. What the module can cut, and where in the arguments, stands in a
+// section of its own ("calls"), which bindings/threads.ts reads: a new kernel with a range needs no entry anywhere.
 import { Transform } from 'assemblyscript/transform'
 import { ranges } from './ranges.js'
 

@@ -1,5 +1,6 @@
-// Builds the site: the API reference of every entry of package.json (TypeDoc → docs/api), then all pages (VitePress → docs/.vitepress/dist). A dead link fails
-// it. The packages that it needs are those of docs/package.json, so that `npm ci` in the root stays small; they are installed where they are missing.
+// Builds the site: the API reference of every entry of package.json (TypeDoc → docs/api), then all pages (VitePress →
+// docs/.vitepress/dist). A dead link fails it. The packages that it needs are those of docs/package.json, so that
+// `npm ci` in the root stays small; they are installed where they are missing.
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -3,9 +3,10 @@
  *
  *     npm run fuzz -- --runs 100000 --seed 7 [--target NAME] [--from RUN] [--save FOLDER] [--dry]
  *
- * Exits with 1 if a target did anything but succeed or throw a LanewiseError in bounded time and memory. The files that did
- * it are written to tests/fixtures/fuzz, from where the test suite replays them; the beginning of a file's name is its target. With --dry the
- * inputs are written there without being run: of a run that hangs there is no other way to get its file.
+ * Exits with 1 if a target did anything but succeed or throw a LanewiseError in bounded time and memory. The files that
+ * did it are written to tests/fixtures/fuzz, from where the test suite replays them; the beginning of a file's name is
+ * its target. With --dry the inputs are written there without being run: of a run that hangs there is no other way to
+ * get its file.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -37,8 +38,9 @@ const from = count(values.from, 'from')
 const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target)
 if (chosen.length === 0) throw new Error(`--target must be one of ${targets.map(({ name }) => name).join(', ')}`)
 
-// A run that never ends keeps this thread from saying so. What counts is the time of the processor, since on a busy machine others take that of the
-// clock; a run that waits for what never comes takes none, and an hour by the clock tells it from one that is not given any.
+// A run that never ends keeps this thread from saying so. What counts is the time of the processor, since on a busy
+// machine others take that of the clock; a run that waits for what never comes takes none, and an hour by the clock
+// tells it from one that is not given any.
 const progress = new Int32Array(new SharedArrayBuffer(4))
 progress[0] = from
 const watchdog = new Worker(

@@ -1,5 +1,5 @@
-// What lint asks of assembly/, which no linter and no formatter reads: lines of at most 120 columns (oxfmt would put every argument on a line of its
-// own), and arrows between families as oxlint.rooms.js has them.
+// What lint asks of assembly/, which no linter and no formatter reads: lines of at most 120 columns (oxfmt would put
+// every argument on a line of its own), and arrows between families as oxlint.rooms.js has them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'

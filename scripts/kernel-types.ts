@@ -1,6 +1,6 @@
 /**
- * The declarations that asc writes, in which every number is a `number`, with addresses told apart: it says in each function's comment which
- * parameters were `usize`. 0 is the address of what is left out.
+ * The declarations that asc writes, in which every number is a `number`, with addresses told apart: it says in each
+ * function's comment which parameters were `usize`. 0 is the address of what is left out.
  */
 export function typeAddresses(declarations: string): string {
   let addresses = new Set<string>()
@@ -37,7 +37,8 @@ export function parametersOf(declarations: string): string[] {
 export function parametersModule(inference: readonly string[], training: readonly string[]): string {
   const more = training.filter((line) => !inference.includes(line))
   const list = (lines: readonly string[]) => `\`\n${lines.join('\n')}\``
-  return `// Written by npm run build:wasm: kernels and what their parameters take: an address, a whole number (i), a float, an int64 (l).
+  return `// Written by npm run build:wasm: kernels and what their parameters take: an address, a whole number (i), a float, an
+// int64 (l).
 /** Those of the inference builds. */
 export const inferenceParameters = ${list(inference)}
 

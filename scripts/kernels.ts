@@ -74,7 +74,10 @@ export const families: readonly string[] = readdirSync(join(root, 'assembly'), {
   .map(({ name }) => name)
   .sort()
 
-/** The families that a change in a folder of assembly/ is seen in: itself, or those that import what stands there for others. */
+/**
+ * The families that a change in a folder of assembly/ is seen in: itself, or those that import what stands there for
+ * others.
+ */
 export function familiesOf(folder: string): string[] {
   if (folder !== 'lib' && folder !== 'generated') return [folder]
   const imports = (family: string) =>
@@ -99,7 +102,10 @@ export function kernelsOf(family: string, lists: readonly string[] = ['inference
   )
 }
 
-/** Changes with any source that a target is compiled from, with its options, the compiler and how its declarations are written. */
+/**
+ * Changes with any source that a target is compiled from, with its options, the compiler and how its declarations are
+ * written.
+ */
 function fingerprint(target: Target): string {
   const hash = createHash('sha256')
   for (const path of [
@@ -149,7 +155,10 @@ function writeParameters(): void {
   writeFileSync(join(root, 'bindings/parameters.ts'), parametersModule(running, training))
 }
 
-/** Writes the embedded kernels as text, once all of them are there. They work in another build's memory, where data of their own would lie upon its. */
+/**
+ * Writes the embedded kernels as text, once all of them are there. They work in another build's memory, where data of
+ * their own would lie upon its.
+ */
 function embed(): void {
   if (!embedded.every((target) => existsSync(outputOf(target)))) return
   const lines = embedded.map((target) => {
@@ -182,7 +191,9 @@ function hasData(bytes: Uint8Array): boolean {
 /** The name of the custom section that says which kernels a module holds: src/api/prepared/kernels-id.ts reads it. */
 const SECTION = 'lanewise'
 
-/** What all inference builds of the same sources have in common: forms of weights that one has packed, another can read. */
+/**
+ * What all inference builds of the same sources have in common: forms of weights that one has packed, another can read.
+ */
 function kernelsId(): string {
   const hash = createHash('sha256')
   const entries = ['inference', 'quantized'].flatMap((name) => sourcesOf(join(root, `assembly/abi/${name}.ts`)))
@@ -190,7 +201,10 @@ function kernelsId(): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-/** Writes into a module which kernels it holds. Names and numbers here are shorter than 128 bytes: their lengths are bytes. */
+/**
+ * Writes into a module which kernels it holds. Names and numbers here are shorter than 128 bytes: their lengths are
+ * bytes.
+ */
 function sign(target: Target): void {
   const name = Buffer.from(SECTION)
   const content = Buffer.concat([Buffer.of(name.length), name, Buffer.from(kernelsId())])

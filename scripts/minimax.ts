@@ -1,6 +1,6 @@
-// Where the constants of assembly/lib/simd.ts come from: polynomials and rational functions whose largest weighted error over an
-// interval is least, by Lawson's algorithm (C. L. Lawson, 1961; for the rational ones with the linearised weights of
-// Sanathanan and Koerner, 1963). Prints each fit, rounded to float32, with the error that is left.
+// Where the constants of assembly/lib/simd.ts come from: polynomials and rational functions whose largest weighted
+// error over an interval is least, by Lawson's algorithm (C. L. Lawson, 1961; for the rational ones with the linearised
+// weights of Sanathanan and Koerner, 1963). Prints each fit, rounded to float32, with the error that is left.
 //
 //   npx tsx scripts/minimax.ts
 
@@ -9,7 +9,10 @@ interface Fit {
   name: string
   from: number
   to: number
-  /** numerator(x) / denominator(x) approximates f(x), as polynomials in u(x) with the given numbers of free coefficients. */
+  /**
+   * numerator(x) / denominator(x) approximates f(x), as polynomials in u(x) with the given numbers of free
+   * coefficients.
+   */
   f: (x: number) => number
   u: (x: number) => number
   numerator: number
@@ -95,7 +98,10 @@ function solve(fit: Fit): { p: number[]; q: number[]; error: number } {
   return best
 }
 
-/** erf by its Maclaurin series below 2 and by the continued fraction of erfc above (Abramowitz and Stegun 7.1.6, 7.1.14). */
+/**
+ * erf by its Maclaurin series below 2 and by the continued fraction of erfc above (Abramowitz and Stegun 7.1.6,
+ * 7.1.14).
+ */
 function erf(x: number): number {
   if (x < 2) {
     let term = x

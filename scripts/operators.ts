@@ -1,4 +1,5 @@
-// Writes docs/operators.md: what is known of every operator, from its definition. With --check it only says whether the page is what it would write.
+// Writes docs/operators.md: what is known of every operator, from its definition. With --check it only says whether the
+// page is what it would write.
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { DType } from '../src/core/dtype.js'
 import { allOps } from '../src/ops/all.js'

@@ -1,5 +1,6 @@
-// What an app downloads that runs models with onnxruntime-web on the CPU: its wasm-only bundle and the one wasm file, by brotli at its best.
-// That takes a minute, so the result for the installed release is kept in peer-size.json; "npx tsx scripts/peer-size.ts" makes it anew.
+// What an app downloads that runs models with onnxruntime-web on the CPU: its wasm-only bundle and the one wasm file,
+// by brotli at its best. That takes a minute, so the result for the installed release is kept in peer-size.json; "npx
+// tsx scripts/peer-size.ts" makes it anew.
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'

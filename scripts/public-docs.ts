@@ -1,4 +1,5 @@
-// Fails if something that the package exports, or a member of it, has no documentation: `npm run lint` runs it. Entries are those of package.json.
+// Fails if something that the package exports, or a member of it, has no documentation: `npm run lint` runs it. Entries
+// are those of package.json.
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -41,7 +42,10 @@ export function undocumented(root: string, entries: readonly string[]): Undocume
     const line = file && declaration ? file.getLineAndCharacterOfPosition(declaration.getStart()).line + 1 : 0
     found.push({ entry, name, place: file ? `${relative(root, file.fileName)}:${line}` : '' })
   }
-  /** Properties and methods that a user sees, of a class (both sides), an interface or an alias of an object type, as declared in our sources. */
+  /**
+   * Properties and methods that a user sees, of a class (both sides), an interface or an alias of an object type, as
+   * declared in our sources.
+   */
   const membersOf = (symbol: ts.Symbol): ts.Symbol[] => {
     const types: ts.Type[] = []
     if (symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias))
@@ -53,7 +57,8 @@ export function undocumented(root: string, entries: readonly string[]): Undocume
         type.getProperties().filter((member) => {
           const [declaration] = member.declarations ?? []
           if (!declaration || declaration.getSourceFile().fileName.includes('/node_modules/')) return false
-          // Names with __@ are symbols, as of iterators and disposal, which mean what the language says; those with # are private.
+          // Names with __@ are symbols, as of iterators and disposal, which mean what the language says; those with #
+          // are private.
           if (isRow(declaration)) return false
           // Every class has a name; ours are declared where a minifier would change them.
           if (member.name === 'name' && ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Static) return false

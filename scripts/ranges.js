@@ -1,5 +1,5 @@
-// Kernels that can be cut although they take a count and not a range: the parameter that counts, and by how many bytes each address moves with one more of what is counted
-// (numbers, or other parameters).
+// Kernels that can be cut although they take a count and not a range: the parameter that counts, and by how many bytes
+// each address moves with one more of what is counted (numbers, or other parameters).
 const floats = (...names) => ({ count: 'n', pitches: Object.fromEntries(names.map((name) => [name, 4])) })
 const sizes = { f32: 4, f64: 8, f16: 2, bf16: 2, i32: 4, i64: 8, i8: 1, u8: 1, bool: 1 }
 const cast = (from, to) => [`cast_${from}_${to}`, { count: 'n', pitches: { x: sizes[from], y: sizes[to] } }]

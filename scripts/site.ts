@@ -1,5 +1,6 @@
-// Builds the site: the page (site/, by Vite) and around it the guides and the API reference (docs/, by VitePress), all into site/dist. The page works from any
-// folder of any server; the guides know theirs: `npm run site -- --base /lanewise/`. With `--page` only the page, with `--serve` Vite's development server.
+// Builds the site: the page (site/, by Vite) and around it the guides and the API reference (docs/, by VitePress), all
+// into site/dist. The page works from any folder of any server; the guides know theirs:
+// `npm run site -- --base /lanewise/`. With `--page` only the page, with `--serve` Vite's development server.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -1,5 +1,6 @@
-// What an app downloads that imports InferenceSession and Tensor from the browser entry: its minified JavaScript and the one build of
-// the kernels that it loads. Writes dist/size.json; fails over the budget, or if anything but inference is in it.
+// What an app downloads that imports InferenceSession and Tensor from the browser entry: its minified JavaScript and
+// the one build of the kernels that it loads. Writes dist/size.json; fails over the budget, or if anything but
+// inference is in it.
 import { build, type BuildOptions, type Metafile } from 'esbuild'
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -82,7 +83,8 @@ console.log(row('inference-simd.wasm', wasm.simd))
 console.log(row('inference-relaxed.wasm', wasm.relaxed))
 console.log(row('an app downloads', total))
 console.log(`${'budget'.padEnd(25)}${kB(BUDGET).padStart(36)}`)
-// The budget is of the app as one file, as a bundler without splitting makes it; a server compresses its files one by one.
+// The budget is of the app as one file, as a bundler without splitting makes it; a server compresses its files one by
+// one.
 console.log(`${'file by file'.padEnd(25)}${kB(apart(fromDist) + larger.brotli).padStart(36)}`)
 console.log(row('lanewise/train in a page', training))
 console.log(`${'its budget'.padEnd(25)}${kB(TRAINING_BUDGET).padStart(36)}`)
@@ -122,7 +124,10 @@ function bundle(contents: string) {
   return build(options)
 }
 
-/** The files that an app loads when it starts: its own, and what that imports. What only some models need comes later, by dynamic imports. */
+/**
+ * The files that an app loads when it starts: its own, and what that imports. What only some models need comes later,
+ * by dynamic imports.
+ */
 function first({ outputs }: Metafile): string[] {
   // What is imported dynamically is an entry, too.
   const entry = Object.keys(outputs).find((output) => outputs[output].entryPoint === '<stdin>')
@@ -142,8 +147,9 @@ function loadedFirst({ outputFiles, metafile }: Awaited<ReturnType<typeof bundle
 }
 
 /**
- * The hashes in the names of chunks by what the chunks are called in place of what is in them: eight characters that cannot be compressed either, but
- * the same on every machine and after a change elsewhere. They moved the sum by a hundred bytes.
+ * The hashes in the names of chunks by what the chunks are called in place of what is in them: eight characters that
+ * cannot be compressed either, but the same on every machine and after a change elsewhere. They moved the sum by a
+ * hundred bytes.
  */
 function steadyNames(text: string, { outputs }: Metafile): string {
   for (const [path, { inputs }] of Object.entries(outputs)) {

@@ -1,5 +1,6 @@
-// After a change in assembly/: compiles one target and runs what calls the kernels of a family, `npm run test:kernels -- conv`. Arguments are folders of
-// assembly/, all of them by default; from a dash on they are Vitest's. Fails as well if no test has called one of the family's kernels.
+// After a change in assembly/: compiles one target and runs what calls the kernels of a family,
+// `npm run test:kernels -- conv`. Arguments are folders of assembly/, all of them by default; from a dash on they are
+// Vitest's. Fails as well if no test has called one of the family's kernels.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
-// The page: static files that work from any folder of any server. `npm run site` runs this; the tests build it into a folder of their own.
+// The page: static files that work from any folder of any server. `npm run site` runs this; the tests build it into a
+// folder of their own.
 import { dirname } from 'node:path'
 import { defineConfig, type Plugin } from 'vite'
 import { RELAXED_PROBE } from '../bindings/module.js'
@@ -13,8 +14,8 @@ const twins = (): Plugin => ({
 })
 
 /**
- * The first view runs after one round trip: kernels and model are fetched beside the script that uses them. Which build of the kernels an engine runs only the
- * engine knows, so a line of script asks it.
+ * The first view runs after one round trip: kernels and model are fetched beside the script that uses them. Which build
+ * of the kernels an engine runs only the engine knows, so a line of script asks it.
  */
 const fetchedFirst = (): Plugin => ({
   name: 'fetched-first',

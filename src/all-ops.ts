@@ -1,7 +1,8 @@
 /**
- * Makes every operator known at once: `import 'lanewise/ops/all'`. Sessions load them by themselves when a model needs one, and so does a `GraphBuilder` in
- * Node; this is for where there are no dynamic imports, for a `GraphBuilder` in a browser, and for one in a bundled program of Node. In a browser it is also what lets
- * `exportModel` of `lanewise/train` write other operator sets.
+ * Makes every operator known at once: `import 'lanewise/ops/all'`. Sessions load them by themselves when a model needs
+ * one, and so does a `GraphBuilder` in Node; this is for where there are no dynamic imports, for a `GraphBuilder` in a
+ * browser, and for one in a bundled program of Node. In a browser it is also what lets `exportModel` of
+ * `lanewise/train` write other operator sets.
  *
  * @module lanewise/ops/all
  * @packageDocumentation

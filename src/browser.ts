@@ -1,5 +1,6 @@
 /**
- * Lanewise for browsers and edge runtimes: the common operators; the others come by a dynamic import when a model needs one.
+ * Lanewise for browsers and edge runtimes: the common operators; the others come by a dynamic import when a model needs
+ * one.
  *
  * @packageDocumentation
  */

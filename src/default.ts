@@ -1,4 +1,5 @@
-// What `import ort from 'onnxruntime-web'` gives: not all of the library, so that a bundler still drops what an app does not use.
+// What `import ort from 'onnxruntime-web'` gives: not all of the library, so that a bundler still drops what an app
+// does not use.
 import { InferenceSession } from './api/session.js'
 import { Tensor } from './api/tensor.js'
 import { env } from './core/env.js'

@@ -1,6 +1,6 @@
 /**
- * Lanewise with the kernels in its JavaScript: for bundles of one file, and for places that can read no file beside it. The same exports as
- * `lanewise`, and every operator from the start.
+ * Lanewise with the kernels in its JavaScript: for bundles of one file, and for places that can read no file beside it.
+ * The same exports as `lanewise`, and every operator from the start.
  *
  * @packageDocumentation
  */

@@ -12,7 +12,8 @@ import { registerOps } from './ir/registry.js'
 import { nodePlatform } from './platform/node.js'
 import { setPlatform } from './platform/platform.js'
 
-// A session that meets an operator outside the common set loads the others first: most never do, and start faster for it.
+// A session that meets an operator outside the common set loads the others first: most never do, and start faster for
+// it.
 setPlatform({ ...nodePlatform, moreOps: loadMoreOps, allOpsNow })
 registerOps(commonOps)
 registerFrequentOps()

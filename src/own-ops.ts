@@ -1,5 +1,6 @@
 /**
- * Operators of your own: `import { registerOp } from 'lanewise/ops'`. docs/guides/own-operators.md shows both forms, functions of tensors and kernel calls.
+ * Operators of your own: `import { registerOp } from 'lanewise/ops'`. docs/guides/own-operators.md shows both forms,
+ * functions of tensors and kernel calls.
  *
  * @module lanewise/ops
  * @packageDocumentation

@@ -1,5 +1,6 @@
 /**
- * Models with integers in the place of float32: `import { quantize } from 'lanewise/quantize'`. docs/guides/quantization.md shows every format and what it costs.
+ * Models with integers in the place of float32: `import { quantize } from 'lanewise/quantize'`.
+ * docs/guides/quantization.md shows every format and what it costs.
  *
  * @module lanewise/quantize
  * @packageDocumentation

@@ -1,6 +1,6 @@
 /**
- * Models on a server, and data sets scored in shards: `import { serve, score } from 'lanewise/serve'`. For Node; its packages (hono,
- * \@hono/node-server and prom-client; bullmq and ioredis) are installed by whoever wants them.
+ * Models on a server, and data sets scored in shards: `import { serve, score } from 'lanewise/serve'`. For Node; its
+ * packages (hono, \@hono/node-server and prom-client; bullmq and ioredis) are installed by whoever wants them.
  *
  * @module lanewise/serve
  * @packageDocumentation

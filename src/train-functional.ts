@@ -1,6 +1,7 @@
 /**
- * The functions of `F` as a module of their own: `import * as F from 'lanewise/train/functional'`. The same functions; every bundler leaves out those that an app
- * does not use, which esbuild does not do with a namespace that another module exports.
+ * The functions of `F` as a module of their own: `import * as F from 'lanewise/train/functional'`. The same functions;
+ * every bundler leaves out those that an app does not use, which esbuild does not do with a namespace that another
+ * module exports.
  *
  * @example
  * import { Device } from 'lanewise/train'

@@ -1,4 +1,5 @@
-// What `lanewise/train` needs of Node: the kernels' place, files, and every operator with its gradient, since models are exported by them.
+// What `lanewise/train` needs of Node: the kernels' place, files, and every operator with its gradient, since models
+// are exported by them.
 import './node.js'
 import './all-ops.js'
 import { registerGradients } from './ir/gradient.js'

@@ -1,6 +1,6 @@
 /**
- * Training with Lanewise: tensors on a device, modules, losses, optimisers, data, and `fit`, in Node and in browsers. What was trained is exported as ONNX and
- * runs wherever "lanewise" does.
+ * Training with Lanewise: tensors on a device, modules, losses, optimisers, data, and `fit`, in Node and in browsers.
+ * What was trained is exported as ONNX and runs wherever "lanewise" does.
  *
  * @example
  * import { Adam, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from 'lanewise/train'

@@ -1,4 +1,5 @@
-// Text written token by token by engines beside each other, one token in turn: bundled by main.ts and run by the Node that was asked for.
+// Text written token by token by engines beside each other, one token in turn: bundled by main.ts and run by the Node
+// that was asked for.
 import { writeFileSync } from 'node:fs'
 import * as lanewise from '../../src/node.js'
 import { generate, pastToPresent, type GenerateOptions } from '../../src/generate/index.js'

@@ -57,7 +57,10 @@ function plain(data: Float32Array, shape: readonly number[]): HostTensor {
   return { dtype: 'float32', shape, data }
 }
 
-/** tfjs with its WebAssembly backend (XNNPACK), on one thread. Convolutions get their data channels-last, as tfjs has them. */
+/**
+ * tfjs with its WebAssembly backend (XNNPACK), on one thread. Convolutions get their data channels-last, as tfjs has
+ * them.
+ */
 export async function tfjs(tf: Tf, wasm: TfWasm): Promise<Peer> {
   wasm.setThreadsCount(1)
   await tf.setBackend('wasm')

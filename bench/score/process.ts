@@ -1,4 +1,5 @@
-// Scores shards here, or works for a queue, or submits to one: a line for each shard that is done. The library as it was built.
+// Scores shards here, or works for a queue, or submits to one: a line for each shard that is done. The library as it
+// was built.
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { ScoreOptions } from '../../src/serve.js'
@@ -9,7 +10,10 @@ export interface Role {
   readonly options: ScoreOptions
 }
 
-/** What is written after each shard: milliseconds of processor time so far, of each thread of the process where the system tells (Linux). */
+/**
+ * What is written after each shard: milliseconds of processor time so far, of each thread of the process where the
+ * system tells (Linux).
+ */
 function tell(): void {
   const { user, system } = process.cpuUsage()
   process.stdout.write(`${JSON.stringify(ofThreads() ?? { all: (user + system) / 1000 })}\n`)

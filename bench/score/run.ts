@@ -1,4 +1,5 @@
-// Shards scored in one process without a queue, by a worker on a queue and by two: bundled by main.ts and run by the Node that was asked for.
+// Shards scored in one process without a queue, by a worker on a queue and by two: bundled by main.ts and run by the
+// Node that was asked for.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,7 +35,10 @@ function writeSource(shardSize: number, count: number): string {
   return file
 }
 
-/** Milliseconds of a shard, from the first that is done to the last: what starting and joining take is not what is asked. */
+/**
+ * Milliseconds of a shard, from the first that is done to the last: what starting and joining take is not what is
+ * asked.
+ */
 interface Pace {
   readonly wall: number
   /** Of processor time of who scores. */

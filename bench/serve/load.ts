@@ -55,7 +55,10 @@ function ownCpu(): number {
   return (user + system) / 1000
 }
 
-/** Has so many connections ask a server, each as soon as it has its answer, until all requests are answered: what is half done would be paid for and not counted. */
+/**
+ * Has so many connections ask a server, each as soon as it has its answer, until all requests are answered: what is
+ * half done would be paid for and not counted.
+ */
 export async function burst(
   server: ServerProcess,
   requests: readonly LoadRequest[],

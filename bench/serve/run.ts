@@ -1,4 +1,5 @@
-// Servers with several engines inside, asked one after the other in short bursts: bundled by main.ts and run by the Node that was asked for.
+// Servers with several engines inside, asked one after the other in short bursts: bundled by main.ts and run by the
+// Node that was asked for.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'

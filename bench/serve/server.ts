@@ -1,4 +1,5 @@
-// A server in a process of its own, with the engine that it is told: bundled by bundle.ts, started by run.ts and soak.ts.
+// A server in a process of its own, with the engine that it is told: bundled by bundle.ts, started by run.ts and
+// soak.ts.
 import { serve, type ServeOptions } from '../../src/serve.js'
 import type { Question, ServerMemory } from './process.js'
 

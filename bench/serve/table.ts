@@ -24,7 +24,10 @@ export interface SoakReport {
   readonly broken: number
   /** After the first tenth of the requests, the second … */
   readonly memory: readonly ServerMemory[]
-  /** The highest of the second half, of resident memory and of the heap, as a share of what was there after the first fifth. */
+  /**
+   * The highest of the second half, of resident memory and of the heap, as a share of what was there after the first
+   * fifth.
+   */
   readonly growth: { readonly rss: number; readonly heapUsed: number }
 }
 

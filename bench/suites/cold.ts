@@ -4,7 +4,10 @@ import { milliseconds } from '../report.js'
 import { failed, FreshProcesses, type FreshRun, type LibraryName } from './fresh.js'
 import { modelWorks } from './models.js'
 
-/** From nothing to a first answer, in fresh processes: import, compile, create, run. Reading the inputs and starting Node are not in it. */
+/**
+ * From nothing to a first answer, in fresh processes: import, compile, create, run. Reading the inputs and starting
+ * Node are not in it.
+ */
 export async function run(run: FreshRun): Promise<{ report: object; text: string }> {
   const processes = await FreshProcesses.create(run)
   try {

@@ -10,13 +10,19 @@ type Kind = (typeof kinds)[number]
 interface Row {
   readonly name: string
   readonly samples: Partial<Record<Kind, Created>>
-  /** How many times as fast: a session and its first run as onnxruntime-web's; making one of a prepared model as of the model itself; that with the first run. */
+  /**
+   * How many times as fast: a session and its first run as onnxruntime-web's; making one of a prepared model as of the
+   * model itself; that with the first run.
+   */
   readonly web: Ratio | undefined
   readonly prepared: Ratio | undefined
   readonly preparedWithRun: Ratio | undefined
 }
 
-/** From a file to a session, and its first run: in one process per engine, one session after the other, after a first one that is not counted. */
+/**
+ * From a file to a session, and its first run: in one process per engine, one session after the other, after a first
+ * one that is not counted.
+ */
 export async function run(run: FreshRun): Promise<{ report: object; text: string }> {
   const processes = await FreshProcesses.create(run)
   try {

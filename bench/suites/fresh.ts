@@ -20,7 +20,10 @@ export interface FreshRun {
 export const libraries = { lanewise: 'dist/node.js', 'onnxruntime-web': 'onnxruntime-web' } as const
 export type LibraryName = keyof typeof libraries
 
-/** Starts processes that each do one thing with one engine. The library is measured as it is installed: built, not from source. */
+/**
+ * Starts processes that each do one thing with one engine. The library is measured as it is installed: built, not from
+ * source.
+ */
 export class FreshProcesses {
   private readonly folder = mkdtempSync(join(tmpdir(), 'lanewise-bench-'))
 

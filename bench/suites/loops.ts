@@ -1,4 +1,5 @@
-// Loops as exporters write them: a recurrence whose state has one shape, and a tensor that grows by a row with every iteration.
+// Loops as exporters write them: a recurrence whose state has one shape, and a tensor that grows by a row with every
+// iteration.
 import { hostTensor } from '../../src/core/host.js'
 import type { Shape } from '../../src/core/shape.js'
 import { dtypeToOnnx, type DType } from '../../src/core/dtype.js'

@@ -1,4 +1,5 @@
-// Networks of the usual shapes with seeded weights, which `quantize` makes quantised ones of: nothing has to be downloaded.
+// Networks of the usual shapes with seeded weights, which `quantize` makes quantised ones of: nothing has to be
+// downloaded.
 import { GraphBuilder } from '../../src/api/graph/builder.js'
 import { hostTensor } from '../../src/core/host.js'
 import type { Value } from '../../src/ir/graph.js'
@@ -55,7 +56,10 @@ class Network extends GraphBuilder {
   }
 }
 
-/** Residual blocks of two 3×3 convolutions (arXiv:1512.03385): [filters, blocks] a stage, each but the first of half the size. */
+/**
+ * Residual blocks of two 3×3 convolutions (arXiv:1512.03385): [filters, blocks] a stage, each but the first of half the
+ * size.
+ */
 function basicStages(g: Network, from: Value, stages: readonly (readonly [filters: number, blocks: number])[]): Value {
   let x = from
   let channels = stages[0][0]

@@ -11,7 +11,9 @@ import type { Feeds, Work } from '../work.js'
 
 const modelFile = (name: string) => fileURLToPath(new URL(`../../models/${name}.onnx`, import.meta.url))
 
-/** The part of a model that computes some of its values, as a file; inputs as they are declared, or of a given shape. */
+/**
+ * The part of a model that computes some of its values, as a file; inputs as they are declared, or of a given shape.
+ */
 function cut(
   bytes: Uint8Array,
   outputs: readonly string[],

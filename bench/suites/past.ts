@@ -1,4 +1,5 @@
-// A model of text whose past the caller feeds: keys and values grow by a row with every token, so that no two runs have the same shapes.
+// A model of text whose past the caller feeds: keys and values grow by a row with every token, so that no two runs have
+// the same shapes.
 import { hostTensor } from '../../src/core/host.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node } from '../graph.js'

@@ -1,4 +1,5 @@
-// Random numbers by the node's seed. Which they are is each engine's own affair, so the works sum up what is left of them beside zeros.
+// Random numbers by the node's seed. Which they are is each engine's own affair, so the works sum up what is left of
+// them beside zeros.
 import { hostTensor } from '../../src/core/host.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node, type Attributes } from '../graph.js'

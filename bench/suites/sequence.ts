@@ -68,7 +68,10 @@ const described = ({ heads, s, dim, causal, queries }: Heads): string =>
 const attentionFlops = ({ heads, s, dim, causal, queries = s }: Heads): number =>
   4 * heads * dim * (causal ? (s * (s + 1)) / 2 : queries * s)
 
-/** What exporters write for scaled dot-product attention before opset 23; the causal mask as a constant that is added, as they write that, too. */
+/**
+ * What exporters write for scaled dot-product attention before opset 23; the causal mask as a constant that is added,
+ * as they write that, too.
+ */
 function decomposedAttention(spec: Heads): Work {
   const { heads, s, dim, causal } = spec
   const shape = [1, heads, s, dim]
@@ -125,8 +128,8 @@ export function attentionOp(spec: Heads): Work {
 }
 
 /**
- * One token after a cache of keys and values, as text is written. Either every engine is handed the cache and hands it back, or Lanewise's session
- * keeps it; peers have no such session.
+ * One token after a cache of keys and values, as text is written. Either every engine is handed the cache and hands it
+ * back, or Lanewise's session keeps it; peers have no such session.
  */
 function decode(position: number, kept: boolean): Work {
   const [heads, kvHeads, dim, capacity] = [12, 4, 64, 1024]
@@ -171,8 +174,8 @@ function decode(position: number, kept: boolean): Work {
 }
 
 /**
- * Additive attention (Bahdanau et al., 2015) as a captioner uses it, tanh(Wq·q + Wk·k)·v over 16 places of an image: keys are projected with the
- * image, so a step has them as an input.
+ * Additive attention (Bahdanau et al., 2015) as a captioner uses it, tanh(Wq·q + Wk·k)·v over 16 places of an image:
+ * keys are projected with the image, so a step has them as an input.
  */
 function additiveAttention(batch: number, width = 256): Work {
   const random = seeded(6)

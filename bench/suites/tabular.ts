@@ -1,4 +1,5 @@
-// Models of tables as XGBoost, LightGBM, CatBoost and scikit-learn export them: their shapes with random numbers, a few hundred kilobytes each.
+// Models of tables as XGBoost, LightGBM, CatBoost and scikit-learn export them: their shapes with random numbers, a few
+// hundred kilobytes each.
 import type { DType } from '../../src/core/dtype.js'
 import { hostTensor, type HostTensor } from '../../src/core/host.js'
 import { seeded } from '../../tests/support/random.js'

@@ -1,4 +1,5 @@
-// What a call costs that is shared between threads, and what more cores than there are would bring: bundled by main.ts and run by the Node that was asked for.
+// What a call costs that is shared between threads, and what more cores than there are would bring: bundled by main.ts
+// and run by the Node that was asked for.
 import { writeFileSync } from 'node:fs'
 import { Context } from '../../bindings/context.js'
 import { chooseBuild, loadModule } from '../../bindings/module.js'
@@ -61,8 +62,8 @@ async function barrier(): Promise<number> {
 }
 
 /**
- * How much faster a run would be on so many cores that do nothing else: what is shared takes as many turns as the pieces of a call need, and a barrier each;
- * everything else what it takes on one.
+ * How much faster a run would be on so many cores that do nothing else: what is shared takes as many turns as the
+ * pieces of a call need, and a barrier each; everything else what it takes on one.
  */
 async function onCores(work: Work, perCall: number): Promise<CoresRow> {
   const session = await lanewise.InferenceSession.create(work.model, {

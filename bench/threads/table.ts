@@ -30,7 +30,10 @@ export interface ThreadsReport {
 /** Milliseconds from which on a model is long: of the others only that they are no slower is asked. */
 const LONG = 5
 
-/** The text of docs/performance/threads.md with the long models of a report in place of those before, between the marks; without a report as it is. */
+/**
+ * The text of docs/performance/threads.md with the long models of a report in place of those before, between the marks;
+ * without a report as it is.
+ */
 export function withCores(page: string, report: ThreadsReport | undefined): string {
   if (!report) return page
   const table = threadsTable({ ...report, rows: report.rows.filter(({ ms }) => ms >= LONG) })

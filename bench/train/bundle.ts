@@ -2,8 +2,8 @@ import { build } from 'esbuild'
 import { join } from 'node:path'
 
 /**
- * tfjs with its gradients and both backends, as one module: what its package gives to Node knows no gradients, and a file that adds them would add them to
- * another copy.
+ * tfjs with its gradients and both backends, as one module: what its package gives to Node knows no gradients, and a
+ * file that adds them would add them to another copy.
  */
 export async function bundleTfjs(benchRoot: string): Promise<void> {
   const contents = `

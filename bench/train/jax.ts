@@ -30,7 +30,10 @@ export interface JaxTraining {
   readonly lax: { convWithGeneralPadding(x: JaxArray, w: JaxArray, strides: number[], padding: number[][]): JaxArray }
 }
 
-/** jax-js on its WebAssembly device, the whole step jitted. It makes a plain step down the gradient, which is less work than Adam's. */
+/**
+ * jax-js on its WebAssembly device, the whole step jitted. It makes a plain step down the gradient, which is less work
+ * than Adam's.
+ */
 export function jaxTrainer(jax: JaxTraining): TrainerMaker {
   return async (key) => {
     if (key !== 'mlp' && key !== 'cnn') return undefined

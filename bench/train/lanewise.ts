@@ -65,8 +65,8 @@ export function lanewiseTrainer(build: Build | 'auto', threads = 1): TrainerMake
 const [ROWS, INNER, COLUMNS] = [1024, 512, 512]
 
 /**
- * Milliseconds that so many operations take in a large matrix product, which packs its operand as every step of a training does: what a step could be at
- * most if it were nothing but products.
+ * Milliseconds that so many operations take in a large matrix product, which packs its operand as every step of a
+ * training does: what a step could be at most if it were nothing but products.
  */
 export async function timeOfProducts(build: Build | 'auto'): Promise<(flops: number) => number> {
   const device = await Device.create({ build, seed: 1, threads: 1 })

@@ -52,7 +52,10 @@ class LanguageModel extends Module {
   }
 }
 
-/** Three blocks of 4×4 convolutions with local response normalisation, three dense layers, a head for the length and one for each digit. */
+/**
+ * Three blocks of 4×4 convolutions with local response normalisation, three dense layers, a head for the length and one
+ * for each digit.
+ */
 class HouseNumberReader extends Module {
   blocks = new Sequential(
     ...[

@@ -3,7 +3,10 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { TrainerMaker } from './work.js'
 
-/** PyTorch in a process of its own, if a Python that has it is installed (Debian's python3-torch); it makes a step when told to. */
+/**
+ * PyTorch in a process of its own, if a Python that has it is installed (Debian's python3-torch); it makes a step when
+ * told to.
+ */
 export async function pytorchTrainer(
   script: string,
   clock: 'wall' | 'cpu',

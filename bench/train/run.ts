@@ -1,4 +1,5 @@
-// Training steps beside each other, each engine one step in turn: bundled by main.ts and run by the Node that was asked for.
+// Training steps beside each other, each engine one step in turn: bundled by main.ts and run by the Node that was asked
+// for.
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -56,7 +57,8 @@ for (const { name, key, flops } of steps) {
       const { ms, loss } = await trainer.step()
       if (!Number.isFinite(loss)) throw new Error(`its loss is ${loss}`)
       const own = engines.length === 0 ? (await trainer.step()).ms : engines[0].cost
-      // What takes seconds where Lanewise takes a twentieth of them has been timed by its first step, compilers and all.
+      // What takes seconds where Lanewise takes a twentieth of them has been timed by its first step, compilers and
+      // all.
       const once = ms > 2000 && ms > 20 * own
       if (once) said.push(`${label} was timed once`)
       engines.push({ label, trainer, samples: once ? [ms] : [], cost: own, once })

@@ -10,7 +10,10 @@ function attentionFlops(batch: number, length: number, words: number): number {
 const houseFlops =
   100 * (4 * 16 * 16 * 1024 + 6 * 16 * (16 * 32 * 256 + 32 * 64 * 64) + 6 * (1024 * 128 + 128 * 64 + 64 * 16))
 
-/** A training step to be timed. Every engine makes its own model of the same shapes and takes the same batch again and again. */
+/**
+ * A training step to be timed. Every engine makes its own model of the same shapes and takes the same batch again and
+ * again.
+ */
 export const steps = [
   {
     name: 'MLP 784-256-256-10, batch 100',

@@ -1,4 +1,5 @@
-// Forced variants of a family beside each other, inside Node: bundled by main.ts. Kernel times of a profile, interleaved.
+// Forced variants of a family beside each other, inside Node: bundled by main.ts. Kernel times of a profile,
+// interleaved.
 import { writeFileSync } from 'node:fs'
 import { present } from '../../src/core/errors.js'
 import { forcedVariants } from '../../src/core/variants.js'

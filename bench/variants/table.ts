@@ -56,7 +56,8 @@ export function variantTable({ variants, rows, engine, build, cpu, clock, comman
 }
 
 /**
- * Puts the tables of reports into pages, between `<!-- bench NAME -->` and `<!-- end -->`, where NAME is the report's file without its ending.
+ * Puts the tables of reports into pages, between `<!-- bench NAME -->` and `<!-- end -->`, where NAME is the report's
+ * file without its ending.
  *
  * @returns the pages that were written.
  */

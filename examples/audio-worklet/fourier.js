@@ -1,4 +1,7 @@
-/** Discrete Fourier transforms of 2^n complex numbers in place (Cooley & Tukey, 1965), everything that they need made once. */
+/**
+ * Discrete Fourier transforms of 2^n complex numbers in place (Cooley & Tukey, 1965), everything that they need made
+ * once.
+ */
 export class Fourier {
   constructor(size) {
     this.size = size

@@ -8,7 +8,10 @@ const number = (g, value) => g.constant(`number ${count++}`, new Tensor('float32
 /** How much louder the floor becomes with each frame, at most. */
 const RISE = 1.02
 
-/** The floor under what was so far: at once where it falls, slowly where it rises. @param least - what it rises by in silence. */
+/**
+ * The floor under what was so far: at once where it falls, slowly where it rises. @param least - what it rises by in
+ * silence.
+ */
 function floorOf(g, power, before, least) {
   const risen = g.op('Add', [g.op('Mul', [before, number(g, RISE)]), number(g, least)])
   return g.op('Min', [power, risen])

@@ -20,7 +20,10 @@ export async function speechNode(context, processorOptions) {
   return node
 }
 
-/** Renders samples through the worklet. @returns the sound without noise, how likely it is speech, and the share of the sound's time that this took. */
+/**
+ * Renders samples through the worklet. @returns the sound without noise, how likely it is speech, and the share of the
+ * sound's time that this took.
+ */
 export async function render(samples, options) {
   const context = new OfflineAudioContext(2, samples.length, RATE)
   const buffer = new AudioBuffer({ length: samples.length, sampleRate: RATE })

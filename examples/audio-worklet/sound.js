@@ -1,4 +1,6 @@
-/** Ten seconds of noise with a voice of a kind in it every other second: a hum with overtones. The same at every call. */
+/**
+ * Ten seconds of noise with a voice of a kind in it every other second: a hum with overtones. The same at every call.
+ */
 export function exampleSound(rate, seconds = 10) {
   let state = 1
   const noise = () => {

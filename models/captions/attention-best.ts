@@ -44,7 +44,10 @@ export function configure({ from, reward }: Readonly<Record<string, string | boo
   })
 }
 
-/** The first part, to say what people say: mirrored pictures, twice as many steps, a mean of the weights. An epoch is two passes over the captions. */
+/**
+ * The first part, to say what people say: mirrored pictures, twice as many steps, a mean of the weights. An epoch is
+ * two passes over the captions.
+ */
 export default captionRecipe({
   title: 'Captions: an LSTM with attention to 4×4 places, from mirrored pictures, too',
   epochs: 4,

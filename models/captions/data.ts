@@ -108,7 +108,10 @@ abstract class Features<E extends Shown> implements Dataset {
   }
 }
 
-/** With captions: `tokens` int32 [N, T] from `<START>` on and `label` int32 [N, T], the same one word later up to `<END>`; both are filled up with `<NULL>`. */
+/**
+ * With captions: `tokens` int32 [N, T] from `<START>` on and `label` int32 [N, T], the same one word later up to
+ * `<END>`; both are filled up with `<NULL>`.
+ */
 class CaptionedFeatures extends Features<Example> {
   static override readonly name: string = 'CaptionedFeatures'
 
@@ -245,7 +248,10 @@ export async function flickrData(options: FlickrOptions): Promise<CaptionData> {
   }
 }
 
-/** The same pictures without captions in the batches: a captioner says what it sees, and all that people say of a picture is what it is judged by. */
+/**
+ * The same pictures without captions in the batches: a captioner says what it sees, and all that people say of a
+ * picture is what it is judged by.
+ */
 export async function flickrPictures(options: FlickrOptions): Promise<PictureData> {
   const { seed, batchSize, grid } = options
   const { train, val, vocabulary, shown, about } = await flickrFeatures(options)

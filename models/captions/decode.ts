@@ -9,12 +9,16 @@ export const unsaid: readonly number[] = [captionTokens.padding, captionTokens.s
 export interface CaptionDrawing {
   /** Words of a caption at most. */
   readonly most: number
-  /** Captions of each picture, drawn by the device's random numbers; without it the likeliest word is taken each time, for one caption of each. */
+  /**
+   * Captions of each picture, drawn by the device's random numbers; without it the likeliest word is taken each time,
+   * for one caption of each.
+   */
   readonly samples?: number
 }
 
 /**
- * Captions by a model that is being trained, in evaluation mode and without a record: those of the first picture come first. `<END>` is the last token of each that did not reach the limit.
+ * Captions by a model that is being trained, in evaluation mode and without a record: those of the first picture come
+ * first. `<END>` is the last token of each that did not reach the limit.
  *
  * @param input - what the model is told of the pictures, [N, …].
  */

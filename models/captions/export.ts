@@ -9,7 +9,10 @@ import {
 } from '../../src/train.js'
 import type { CaptionModel } from './networks.js'
 
-/** The state before the first word by the features, and one step, side by side: two parts of one graph that meet in the weights alone. */
+/**
+ * The state before the first word by the features, and one step, side by side: two parts of one graph that meet in the
+ * weights alone.
+ */
 class BeginAndStep extends Module {
   constructor(readonly captioner: CaptionModel) {
     super(captioner.device)
@@ -38,9 +41,11 @@ class BeginAndStep extends Module {
 }
 
 /**
- * A captioner's files. `model.onnx` is what decoders need: from `features` [N, L, channels] (`picture` [N, 3, side, side] for one that sees itself) the states before the first word (`first_h` …), and from `input_ids` [N, 1] and states
- * (`places` [N, L, hidden], `h`, `c`) the scores `logits` [N, words], the next states (`next_h`, `next_c`), and with attention `weights` [N, L]. `sequence.onnx` scores
- * whole captions: `features` and `tokens` [N, T] to `logits` [N, T, words], with attention by a Scan.
+ * A captioner's files. `model.onnx` is what decoders need: from `features` [N, L, channels] (`picture` [N, 3, side,
+ * side] for one that sees itself) the states before the first word (`first_h` …), and from `input_ids` [N, 1] and
+ * states (`places` [N, L, hidden], `h`, `c`) the scores `logits` [N, words], the next states (`next_h`, `next_c`), and
+ * with attention `weights` [N, L]. `sequence.onnx` scores whole captions: `features` and `tokens` [N, T] to `logits`
+ * [N, T, words], with attention by a Scan.
  */
 export function exportCaptioner(
   captioner: CaptionModel,

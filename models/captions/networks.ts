@@ -19,7 +19,10 @@ export interface CaptionerOptions {
   readonly channels: number
   /** Size of the hidden state, and of a word's vector. */
   readonly hidden: number
-  /** Share of the numbers that training leaves out, of words' vectors, of projected features and of what scores are made of. */
+  /**
+   * Share of the numbers that training leaves out, of words' vectors, of projected features and of what scores are made
+   * of.
+   */
   readonly dropout?: number
 }
 
@@ -48,8 +51,9 @@ export function severalOf(state: CaptionState, times: number): CaptionState {
 }
 
 /**
- * A decoder that is told a picture's features and says it word by word. The three kinds differ in {@link begin}, {@link sequence} and {@link step} alone.
- * A word's vector is also the weights by which the word is scored (Press & Wolf, 2017).
+ * A decoder that is told a picture's features and says it word by word. The three kinds differ in {@link begin},
+ * {@link sequence} and {@link step} alone. A word's vector is also the weights by which the word is scored (Press &
+ * Wolf, 2017).
  */
 export abstract class Captioner extends Module implements CaptionModel {
   readonly project: Linear
@@ -79,13 +83,17 @@ export abstract class Captioner extends Module implements CaptionModel {
   /** All words at once. @param x - [N, T, hidden]. @returns [N, T, hidden]. */
   protected abstract sequence(x: Variable, state: CaptionState): Variable
 
-  /** One word. @param x - [N, hidden]. @returns the hidden state [N, hidden], the state after it, and how much each place was looked at [N, places]. */
+  /**
+   * One word. @param x - [N, hidden]. @returns the hidden state [N, hidden], the state after it, and how much each
+   * place was looked at [N, places].
+   */
   protected abstract next(x: Variable, state: CaptionState): { h: Variable; state: CaptionState; weights?: Variable }
 
   /**
    * Scores of what follows each word.
    *
-   * @param features - [N, places, channels]. @param tokens - [N, T], the first one `<START>`; or [N·K, T], K captions of each picture. @returns [N, T, words], or [N·K, T, words].
+   * @param features - [N, places, channels]. @param tokens - [N, T], the first one `<START>`; or [N·K, T], K captions
+   *   of each picture. @returns [N, T, words], or [N·K, T, words].
    */
   forward(features: Variable, tokens: Variable): Variable {
     const state = severalOf(this.begin(features), tokens.shape[0] / features.shape[0])
@@ -169,7 +177,10 @@ export class LSTMCaptioner extends Captioner {
   }
 }
 
-/** An LSTM that looks at the places of the picture before each word; the first h and c are the mean of the projected places. */
+/**
+ * An LSTM that looks at the places of the picture before each word; the first h and c are the mean of the projected
+ * places.
+ */
 export class AttentionCaptioner extends Captioner {
   static override readonly name: string = 'AttentionCaptioner'
   readonly states = ['places', 'h', 'c']

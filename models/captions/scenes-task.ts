@@ -86,7 +86,10 @@ export class SceneCaptioner extends Module implements CaptionModel {
 /** Seeds of the pictures: none is in two parts. */
 const SEEDS = { train: 11, validation: 12 }
 
-/** A recipe for drawn scenes: every picture of the training is a new one, and what is measured has captions that no picture of the training has. */
+/**
+ * A recipe for drawn scenes: every picture of the training is a new one, and what is measured has captions that no
+ * picture of the training has.
+ */
 export function sceneRecipe({
   title,
   network,

@@ -14,19 +14,26 @@ import {
 import { drawnCaptions, unsaid } from './decode.js'
 import type { CaptionModel } from './networks.js'
 
-/** What captions are rewarded by: CIDEr-D; what they add to the BLEU of their batch, as BLEU-1 + 4 · BLEU-4; or the sum of both. */
+/**
+ * What captions are rewarded by: CIDEr-D; what they add to the BLEU of their batch, as BLEU-1 + 4 · BLEU-4; or the sum
+ * of both.
+ */
 export const rewards = ['cider+bleu', 'cider', 'bleu'] as const
 export type RewardName = (typeof rewards)[number]
 
-/** Captions that are drawn of one picture at the start of `attention-best` differ by 0.25 in CIDEr-D, 0.14 in BLEU-1 and 0.12 in what they add to BLEU-4 (deviations): with this factor BLEU-4 has the most to say. */
+/**
+ * Captions that are drawn of one picture at the start of `attention-best` differ by 0.25 in CIDEr-D, 0.14 in BLEU-1 and
+ * 0.12 in what they add to BLEU-4 (deviations): with this factor BLEU-4 has the most to say.
+ */
 const BLEU4 = 4
 
 /** A word can end a caption if it is the last one in this share of the places where people say it, at least. */
 const ENDING = 0.01
 
 /**
- * What a caption is worth beside what people say of its picture. `<END>` counts as a word, in theirs and in those that have it, and a caption that ends with a word that people hardly ever end with
- * ("a man in a") is worth nothing: half a phrase has words in common with most captions.
+ * What a caption is worth beside what people say of its picture. `<END>` counts as a word, in theirs and in those that
+ * have it, and a caption that ends with a word that people hardly ever end with ("a man in a") is worth nothing: half a
+ * phrase has words in common with most captions.
  */
 export class CaptionReward {
   private readonly cider: CiderD
@@ -53,7 +60,10 @@ export class CaptionReward {
     return this.right[picture]
   }
 
-  /** @param said - captions as tokens, with `<END>` if they came to it. @param pictures - the number of the picture of each. */
+  /**
+   * @param said - captions as tokens, with `<END>` if they came to it. @param pictures - the number of the picture of
+   *   each.
+   */
   of(said: readonly (readonly number[])[], pictures: readonly number[]): number[] {
     const pairs = said.map((caption, i) => ({ said: caption, right: this.right[pictures[i]] }))
     const zeros = pairs.map(() => 0)
@@ -89,7 +99,10 @@ export interface SelfCriticalOptions {
   readonly input?: string
 }
 
-/** How much each reward is above the mean of the others of its picture. @param samples - rewards of each picture, one after the other. */
+/**
+ * How much each reward is above the mean of the others of its picture. @param samples - rewards of each picture, one
+ * after the other.
+ */
 export function advantagesOf(values: ArrayLike<number>, samples: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: values.length }, (_, i) => {
     const first = i - (i % samples)
@@ -100,7 +113,8 @@ export function advantagesOf(values: ArrayLike<number>, samples: number): Float3
 }
 
 /**
- * The surrogate whose gradient is that of minus the expected reward (REINFORCE; Williams, 1992): the mean over captions of advantage · −log p(caption).
+ * The surrogate whose gradient is that of minus the expected reward (REINFORCE; Williams, 1992): the mean over captions
+ * of advantage · −log p(caption).
  *
  * @param scores - [N, T, words]. @param label - [N, T], filled up with `<NULL>`. @param advantage - [N].
  */
@@ -119,9 +133,11 @@ export function policyLoss(scores: Variable, label: Variable, advantage: Variabl
 }
 
 /**
- * Self-critical sequence training (Rennie et al., CVPR 2017): the captioner draws captions of each picture, and those that are worth more than the others of the same picture (Luo, "A better variant
- * of self-critical sequence training", 2020) become likelier. The loss is minus the mean reward, with the gradient of the {@link policyLoss}; of a validation it is minus the mean reward
- * of greedy captions. Batches have what the model is told and the numbers of the pictures in `picture`, int32 [N].
+ * Self-critical sequence training (Rennie et al., CVPR 2017): the captioner draws captions of each picture, and those
+ * that are worth more than the others of the same picture (Luo, "A better variant of self-critical sequence
+ * training", 2020) become likelier. The loss is minus the mean reward, with the gradient of the {@link policyLoss}; of
+ * a validation it is minus the mean reward of greedy captions. Batches have what the model is told and the numbers of
+ * the pictures in `picture`, int32 [N].
  */
 export function selfCriticalTask({ reward, samples, most, input = 'features' }: SelfCriticalOptions): Partial<Task> {
   return {

@@ -125,7 +125,10 @@ export class Camera {
     for (let i = 0; i < count; i++) data[i] += deviation * this.noise[(start + i) & mask]
   }
 
-  /** What is left of a picture after JPEG of a quality 1 … 100 (the luminance table of ITU-T T.81, annex K.1, scaled as the IJG does). */
+  /**
+   * What is left of a picture after JPEG of a quality 1 … 100 (the luminance table of ITU-T T.81, annex K.1, scaled as
+   * the IJG does).
+   */
   jpeg(data: Float32Array, width: number, height: number, quality: number): void {
     const scale = (quality < 50 ? 50 / quality : 2 - quality / 50) / 255
     for (let top = 0; top < height; top += 8) {

@@ -72,8 +72,8 @@ const ATTEMPTS = 20
 const FONT_SHARE = { photographed: 0.12, handwritten: 0.04 }
 
 /**
- * Draws crops of house numbers: side × side greys 0 … 1, cut as the real ones are by the box around all digits and a margin of 30 %. A picture depends on
- * seed and index alone.
+ * Draws crops of house numbers: side × side greys 0 … 1, cut as the real ones are by the box around all digits and a
+ * margin of 30 %. A picture depends on seed and index alone.
  */
 export class NumberGenerator {
   private readonly camera: Camera
@@ -82,7 +82,10 @@ export class NumberGenerator {
   private readonly drawn: Float32Array
   private readonly left: Float32Array
   private readonly placed: Placed[] = []
-  /** Digit heights a plate's point is away from the picture's left top corner, and so on: plate ← picture, as a projective matrix. */
+  /**
+   * Digit heights a plate's point is away from the picture's left top corner, and so on: plate ← picture, as a
+   * projective matrix.
+   */
   private readonly inverse = new Float64Array(9)
   private slant = 0
   private stretch = 1
@@ -177,7 +180,10 @@ export class NumberGenerator {
     return [left, top, right, bottom]
   }
 
-  /** Chooses how the plate is seen, and cuts the picture as a person with a mouse would: the box around all digits, and 15 % on each side. */
+  /**
+   * Chooses how the plate is seen, and cuts the picture as a person with a mouse would: the box around all digits, and
+   * 15 % on each side.
+   */
   private project(random: Random, box: [number, number, number, number]): void {
     const [left, top, right, bottom] = box
     const [u0, v0] = [(left + right) / 2, (top + bottom) / 2]
@@ -398,7 +404,10 @@ export class NumberGenerator {
       for (const plane of [buffer, this.left]) camera.resize(plane, toWidth, toHeight, side, side)
   }
 
-  /** A gradient of brightness; at times the edge of a shadow or a gleam, neither stronger than lets the digits be read; the camera's exposure. */
+  /**
+   * A gradient of brightness; at times the edge of a shadow or a gleam, neither stronger than lets the digits be read;
+   * the camera's exposure.
+   */
   private light(random: Random, contrast: number): void {
     const { side, buffer, left } = this
     const angle = random.between(0, 2 * Math.PI)

@@ -15,7 +15,8 @@ export interface Face {
 /** Which half of the world: what tests are made of is never seen in training. */
 export type Part = 'train' | 'test'
 
-// Open fonts, as npm packages of Fontsource (https://fontsource.org), all under the SIL Open Font License or Apache-2.0.
+// Open fonts, as npm packages of Fontsource (https://fontsource.org), all under the SIL Open Font License or
+// Apache-2.0.
 const families: Readonly<Record<Part, readonly string[]>> = {
   train: [
     ...['roboto', 'arimo', 'tinos', 'oswald', 'bebas-neue', 'anton', 'lato', 'montserrat', 'merriweather'],
@@ -58,7 +59,9 @@ export function sharedFolder(name: string): string | undefined {
   return existsSync(folder) ? folder : undefined
 }
 
-/** MNIST's digits, `count` of each; undefined if the files are not there. Those of the test part are from its test file. */
+/**
+ * MNIST's digits, `count` of each; undefined if the files are not there. Those of the test part are from its test file.
+ */
 export async function handwrittenFace(part: Part, count: number): Promise<Face | undefined> {
   const folder = sharedFolder('mnist')
   if (folder === undefined) return undefined
@@ -102,7 +105,10 @@ function writtenGlyph(digit: number, data: Float32Array, width: number, height: 
   return distanceGlyph(digit, { width: columns, height: FINE_ROWS, data: ink })
 }
 
-/** Digits cut from photographs of streets (Chars74K) and of counters; those that are there. One picture in five is for tests. */
+/**
+ * Digits cut from photographs of streets (Chars74K) and of counters; those that are there. One picture in five is for
+ * tests.
+ */
 export async function photographedFaces(part: Part): Promise<Face[]> {
   const faces: Face[] = []
   for (const [name, files] of [
@@ -159,8 +165,8 @@ async function meterFiles(): Promise<DigitFile[]> {
 }
 
 /**
- * A digit in a photograph as a cover map: 0 is the grey of the ground around it and 1 that of the ink, whichever is darker. Undefined where the two
- * cannot be told apart.
+ * A digit in a photograph as a cover map: 0 is the grey of the ground around it and 1 that of the ink, whichever is
+ * darker. Undefined where the two cannot be told apart.
  */
 function coverGlyph(digit: number, picture: Picture): Glyph | undefined {
   const aspect = picture.width / picture.height

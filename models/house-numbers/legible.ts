@@ -1,5 +1,6 @@
-// People labelled the real pictures, so every real number can be read. What blur, noise, textures and faint paint leave of drawn digits is measured here, and what
-// nobody could read is drawn anew. The three limits were set by eye on sheets of pictures sorted by each measure; no network took part.
+// People labelled the real pictures, so every real number can be read. What blur, noise, textures and faint paint leave
+// of drawn digits is measured here, and what nobody could read is drawn anew. The three limits were set by eye on
+// sheets of pictures sorted by each measure; no network took part.
 
 /** How alike the digits are to what they were before the camera: their correlation. */
 const LEAST_LIKENESS = 0.78
@@ -47,7 +48,8 @@ export function legible(picture: Float32Array, drawn: Float32Array, left: Float3
   const likeness = (drawnLeft - (sumDrawn * sumLeft) / count) / Math.sqrt(variances)
   const strength = Math.sqrt(squares / edges)
   if (!(likeness >= LEAST_LIKENESS && strength >= LEAST_EDGES)) return false
-  // Half of the steps of what is not ink have to be smaller: a median, which the few high ones at the edge of a plate do not move.
+  // Half of the steps of what is not ink have to be smaller: a median, which the few high ones at the edge of a plate
+  // do not move.
   const most = strength / LEAST_CLEARNESS
   let smaller = 0
   for (let y = y0; y <= y1; y++) {

@@ -18,7 +18,8 @@ import {
 } from '../../src/train.js'
 import { HEADS } from './generate.js'
 
-// From grey pictures [N, 1, side, side] of 0 … 1 to scores [N, 6, 10]: how many digits (0 … 5; 6 for more), and five digits.
+// From grey pictures [N, 1, side, side] of 0 … 1 to scores [N, 6, 10]: how many digits (0 … 5; 6 for more), and five
+// digits.
 
 /** Classes of each head. */
 export const CLASSES = 10
@@ -82,8 +83,8 @@ export interface ReaderOptions {
 }
 
 /**
- * Convolution blocks (4×4 patches, 16, 32, 64 deep, ReLU, local response normalisation as TensorFlow has it, pooling), dense layers of 128, 64 and 16 with
- * dropout, six heads; for pictures of 32×32.
+ * Convolution blocks (4×4 patches, 16, 32, 64 deep, ReLU, local response normalisation as TensorFlow has it, pooling),
+ * dense layers of 128, 64 and 16 with dropout, six heads; for pictures of 32×32.
  */
 export function reader({
   side = 32,

@@ -32,7 +32,10 @@ const base = readerRecipe({
   fit: { ema: 0.99, evaluateEvery: 300, clipNorm: 5 },
 })
 
-/** One real picture beside two generated ones; begins with the weights of reader-best.onnx, or of the ONNX file that `$LANEWISE_BASE` names. */
+/**
+ * One real picture beside two generated ones; begins with the weights of reader-best.onnx, or of the ONNX file that
+ * `$LANEWISE_BASE` names.
+ */
 export default {
   ...base,
   async data({ batchSize, seed, from }) {

@@ -18,7 +18,10 @@ import { HEADS, labelsOf } from './generate.js'
 
 const MARGIN = 0.3
 
-/** Real pictures of a folder with a list of labels, cut anew each time: boxes are off by a little, the light differs, ink and ground change places. */
+/**
+ * Real pictures of a folder with a list of labels, cut anew each time: boxes are off by a little, the light differs,
+ * ink and ground change places.
+ */
 export class RealNumbers implements Dataset {
   private readonly camera: Camera
 

@@ -1,9 +1,9 @@
 import type { PathCommand } from 'opentype.js'
 
 /**
- * A digit as a small map that is stretched to any size: rows from the top, its ink exactly `height` rows high and `width` columns wide in the
- * middle of a margin. Values of a distance map are distances to the outline in heights of the digit, positive inside; those of a
- * cover map are shares of ink.
+ * A digit as a small map that is stretched to any size: rows from the top, its ink exactly `height` rows high and
+ * `width` columns wide in the middle of a margin. Values of a distance map are distances to the outline in heights of
+ * the digit, positive inside; those of a cover map are shares of ink.
  */
 export interface Glyph {
   readonly digit: number
@@ -61,7 +61,10 @@ export function flattened(commands: readonly PathCommand[], pieces = 8): Point[]
   return contours
 }
 
-/** Fills what the outline goes round, by the non-zero rule, so that the ink's box is `rows` high. Undefined for an outline without area. */
+/**
+ * Fills what the outline goes round, by the non-zero rule, so that the ink's box is `rows` high. Undefined for an
+ * outline without area.
+ */
 export function filled(contours: readonly Point[][], rows: number): Ink | undefined {
   const points = contours.flat()
   if (points.length === 0) return undefined
@@ -130,7 +133,10 @@ export function distanceGlyph(digit: number, ink: Ink): Glyph {
 
 const FAR = 1e12
 
-/** Squared distances to the nearest 0, in place (Felzenszwalb & Huttenlocher, "Distance transforms of sampled functions", 2012). */
+/**
+ * Squared distances to the nearest 0, in place (Felzenszwalb & Huttenlocher, "Distance transforms of sampled
+ * functions", 2012).
+ */
 function squaredDistances(grid: Float64Array, width: number, height: number): void {
   const size = Math.max(width, height)
   const f = new Float64Array(size)

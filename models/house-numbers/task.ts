@@ -27,7 +27,10 @@ import { GeneratedNumbers, HEADS, loadWorld, NO_DIGIT, type GeneratorOptions, ty
 import { CLASSES, type Reader } from './networks.js'
 import { packedNumbers } from './packed.js'
 
-/** The loss: six cross-entropies summed, of which those of digits behind the number's end do not count; means over the batch. */
+/**
+ * The loss: six cross-entropies summed, of which those of digits behind the number's end do not count; means over the
+ * batch.
+ */
 export const readerTask: Partial<Task> = {
   loss(output, batch) {
     const scores = output as Variable
@@ -82,7 +85,10 @@ const EVALUATION_BATCH = 250
 /** Pictures of each part that are measured during a run. */
 const MEASURED = 1000
 
-/** Generated pictures to train with, as many as there are steps; to validate with (the same fonts and backgrounds), and to test with (others). */
+/**
+ * Generated pictures to train with, as many as there are steps; to validate with (the same fonts and backgrounds), and
+ * to test with (others).
+ */
 export async function generatedData(
   side: number,
   {

@@ -90,7 +90,9 @@ function scaled(name: string, data: Float32Array): Texture {
   return { name, data: data.map((value) => Math.min(2, Math.max(-2, (value - mean) / (2 * deviation)))) }
 }
 
-/** Walls and plates that are drawn: plaster, stone, bricks, boards. Those of the two parts come from different seeds. */
+/**
+ * Walls and plates that are drawn: plaster, stone, bricks, boards. Those of the two parts come from different seeds.
+ */
 export function drawnTextures(part: Part, count = 48): Texture[] {
   const random = Random.at(20, part === 'train' ? 0 : 1)
   const kinds: readonly (readonly [string, () => Float32Array])[] = [
@@ -105,7 +107,10 @@ export function drawnTextures(part: Part, count = 48): Texture[] {
   })
 }
 
-/** Photographs as backgrounds, where Flickr8k is available: the training part takes them from its train.tar, the test part from dev.tar. */
+/**
+ * Photographs as backgrounds, where Flickr8k is available: the training part takes them from its train.tar, the test
+ * part from dev.tar.
+ */
 export async function photographTextures(part: Part, count = 240): Promise<Texture[]> {
   const folder = sharedFolder('flickr8k')
   const path = folder && join(folder, part === 'train' ? 'train.tar' : 'dev.tar')

@@ -21,7 +21,10 @@ export const mlp = () =>
 
 const forReLU = { init: init.kaimingUniform() }
 
-/** Two convolutions, each with a pooling, and a wide dense layer: 28 → 24 → 12 → 8 → 4, 1.1 million weights. Edges are paper, so nothing is padded. */
+/**
+ * Two convolutions, each with a pooling, and a wide dense layer: 28 → 24 → 12 → 8 → 4, 1.1 million weights. Edges are
+ * paper, so nothing is padded.
+ */
 export const cnn = () =>
   new Sequential(
     new Conv2d(1, 32, 5, forReLU),

@@ -1,5 +1,6 @@
-// How fast one hidden layer learns with pictures of 0 … 255, of 0 … 1 and standardised ones: the same weights, order and method, four learning rates.
-// "npx tsx models/mnist/scaling.ts" writes the table to standard output and runs/mnist/scaling.html.
+// How fast one hidden layer learns with pictures of 0 … 255, of 0 … 1 and standardised ones: the same weights, order
+// and method, four learning rates. "npx tsx models/mnist/scaling.ts" writes the table to standard output and
+// runs/mnist/scaling.html.
 import { writeFileSync, mkdirSync } from 'node:fs'
 import { present } from '../../src/core/errors.js'
 import {

@@ -1,4 +1,6 @@
-/** Inverted residuals of MobileNetV2 (arXiv:1801.04381, Table 2): expansion, channels, how many, stride of the first. */
+/**
+ * Inverted residuals of MobileNetV2 (arXiv:1801.04381, Table 2): expansion, channels, how many, stride of the first.
+ */
 export const blocks = [
   [1, 16, 1, 1],
   [6, 24, 2, 2],

@@ -7,10 +7,11 @@ import { channelsOf, MobileNetV2, type MobileNetV2Options } from './network.js'
 /**
  * MobileNetV2 with the weights of an ONNX file:
  * - by name where the file has torchvision's names (an export in training mode, with batch normalisation as it is);
- * - else by place and shape: convolutions in their order, with what batch normalisation was folded into them. Weights that are kept as integers (DequantizeLinear, as
- *   in QDQ files) are dequantised.
+ * - else by place and shape: convolutions in their order, with what batch normalisation was folded into them. Weights
+ *   that are kept as integers (DequantizeLinear, as in QDQ files) are dequantised.
  *
- * Width, activation, padding and the number of classes are those of the file. A file without an end (features alone) leaves the classifier as it begins.
+ * Width, activation, padding and the number of classes are those of the file. A file without an end (features alone)
+ * leaves the classifier as it begins.
  *
  * @throws LanewiseError `E_VALUE` for a file whose layers are not those of MobileNetV2, naming the first that is not.
  */
@@ -92,7 +93,9 @@ async function computed(graph: ModelGraph, values: readonly Value[]): Promise<Ma
   return found
 }
 
-/** Convolutions of a module with the normalisation behind each, by their names, in the order in which they are applied. */
+/**
+ * Convolutions of a module with the normalisation behind each, by their names, in the order in which they are applied.
+ */
 function layersOf(model: Module): { name: string; norm: string }[] {
   const found: { name: string; norm: string }[] = []
   for (const [name, module] of model.namedModules()) {

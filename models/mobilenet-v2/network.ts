@@ -9,7 +9,10 @@ export interface MobileNetV2Options {
   readonly classes?: number
   /** `relu6` as in the paper (the default), or `relu`, as networks have that were equalised for eight bits. */
   readonly activation?: 'relu6' | 'relu'
-  /** Where layers that halve the picture pad: on both sides as PyTorch does (the default), or at the end alone as TensorFlow does for even sizes. */
+  /**
+   * Where layers that halve the picture pad: on both sides as PyTorch does (the default), or at the end alone as
+   * TensorFlow does for even sizes.
+   */
   readonly padding?: 'both' | 'end'
 }
 
@@ -68,7 +71,10 @@ function convolution(
   )
 }
 
-/** An inverted residual: wider, a convolution of each channel, narrower without activation; added to what it is made of where both have the same shape. */
+/**
+ * An inverted residual: wider, a convolution of each channel, narrower without activation; added to what it is made of
+ * where both have the same shape.
+ */
 class InvertedResidual extends Module {
   static override readonly name: string = 'InvertedResidual'
   readonly conv: Sequential
@@ -93,7 +99,8 @@ class InvertedResidual extends Module {
 }
 
 /**
- * MobileNetV2 (Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018). Parameters have torchvision's names, so that its state dicts fit.
+ * MobileNetV2 (Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018). Parameters have
+ * torchvision's names, so that its state dicts fit.
  */
 export class MobileNetV2 extends Module {
   static override readonly name: string = 'MobileNetV2'

@@ -36,7 +36,10 @@ export interface Checkpoint {
   readonly embedding: Float32Array
   readonly layers: readonly LayerWeights[]
   readonly norm: Float32Array
-  /** [length, dim / heads / 2]: cosines and sines of the rotation of each pair of elements (Su et al., "RoFormer", 2021). */
+  /**
+   * [length, dim / heads / 2]: cosines and sines of the rotation of each pair of elements (Su et al., "RoFormer",
+   * 2021).
+   */
   readonly cosines: Float32Array
   readonly sines: Float32Array
   /** [vocabulary, dim]: the embedding itself where the file shares it. */
@@ -48,8 +51,8 @@ const HEADER_BYTES = 28
 const LARGEST = 1 << 20
 
 /**
- * Reads the flat format of llama2.c (version 0): seven int32 of sizes, then float32 arrays, each with all layers after one another. A negative
- * vocabulary says that the classifier is not the embedding.
+ * Reads the flat format of llama2.c (version 0): seven int32 of sizes, then float32 arrays, each with all layers after
+ * one another. A negative vocabulary says that the classifier is not the embedding.
  *
  * @throws LanewiseError `E_PARSE` if the sizes make no model or the file's length is not theirs.
  */

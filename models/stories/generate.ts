@@ -47,7 +47,8 @@ export class Storyteller {
    * Appends tokens to the sequence.
    *
    * @returns logits of what follows each of them, [tokens, vocabulary].
-   * @throws LanewiseError `E_VALUE` for a token outside the vocabulary, or if the sequence gets longer than the model has positions for.
+   * @throws LanewiseError `E_VALUE` for a token outside the vocabulary, or if the sequence gets longer than the model
+   *   has positions for.
    */
   async append(tokens: readonly number[]): Promise<Tensor> {
     const end = this.position + tokens.length

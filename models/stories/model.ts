@@ -6,10 +6,11 @@ import type { Checkpoint } from './checkpoint.js'
 const EPSILON = 1e-5
 
 /**
- * The model as a graph. Inputs: `tokens` and `positions` int64 [T], and for every layer a buffer of past keys and values, `keys_I` and `values_I`
- * float32 [C, kvHeads · size]. Outputs: `logits` [T, vocabulary] and the buffers with the rows of these positions filled in, `new_keys_I` and
- * `new_values_I`. A token sees what stands in the buffers up to its own position, so that rows beyond may hold anything finite. T is 1 for
- * generation and more for a prompt; C is whatever the caller has room for: while it stays the same, so does the plan.
+ * The model as a graph. Inputs: `tokens` and `positions` int64 [T], and for every layer a buffer of past keys and
+ * values, `keys_I` and `values_I` float32 [C, kvHeads · size]. Outputs: `logits` [T, vocabulary] and the buffers with
+ * the rows of these positions filled in, `new_keys_I` and `new_values_I`. A token sees what stands in the buffers up to
+ * its own position, so that rows beyond may hold anything finite. T is 1 for generation and more for a prompt; C is
+ * whatever the caller has room for: while it stays the same, so does the plan.
  */
 export function storiesGraph({ config, embedding, layers, norm, cosines, sines, classifier }: Checkpoint): Graph {
   const { dim, hiddenDim, heads, kvHeads, vocabulary, length } = config
@@ -84,7 +85,8 @@ export function storiesGraph({ config, embedding, layers, norm, cosines, sines, 
     const joined = g.op('Squeeze', [attended, first], {}, name('attention/rows'))
     x = g.op('Add', [x, linear(joined, name('attention.wo'), layer.output, dim, dim)], {}, name('attention/sum'))
     const before = rms(x, name('ffn_norm'), layer.feedForwardNorm)
-    // SwiGLU (Shazeer, "GLU Variants Improve Transformer", 2020); Swish itself needs a newer operator set than most runtimes have.
+    // SwiGLU (Shazeer, "GLU Variants Improve Transformer", 2020); Swish itself needs a newer operator set than most
+    // runtimes have.
     const gate = linear(before, name('feed_forward.w1'), layer.gate, hiddenDim, dim)
     const open = g.op(
       'Mul',

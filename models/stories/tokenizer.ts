@@ -4,7 +4,8 @@ import { LanewiseError } from '../../src/node.js'
 export const BEGIN = 1
 
 /**
- * Reads the pieces of llama2.c's tokenizer file: after the length of the longest, a float32 score, an int32 length and the bytes of each.
+ * Reads the pieces of llama2.c's tokenizer file: after the length of the longest, a float32 score, an int32 length and
+ * the bytes of each.
  *
  * @returns the bytes of every token.
  * @throws LanewiseError `E_PARSE` if the file ends within a token.

@@ -17,8 +17,9 @@ export interface Explained {
 }
 
 /**
- * The classes' probabilities of a text, and of each word how much it moved the scores: the gradient of their difference (second class less the first) by the tokens'
- * vectors, times these vectors, summed over the word (Shrikumar et al., 2017).
+ * The classes' probabilities of a text, and of each word how much it moved the scores: the gradient of their difference
+ * (second class less the first) by the tokens' vectors, times these vectors, summed over the word (Shrikumar et al.,
+ * 2017).
  */
 export function explain(model: ClassificationTransformer, tokenizer: Tokenizer, text: string): Explained {
   const { device } = model

@@ -1,7 +1,10 @@
 import { Dropout, F, Linear, Module, type Variable } from '../../src/train.js'
 import { TransformerBody, type TransformerConfig, type TransformerLM } from './model.js'
 
-/** Which of a text's vectors its class is read from: that of the last token, the mean of all, or that of a token which stands there for it. */
+/**
+ * Which of a text's vectors its class is read from: that of the last token, the mean of all, or that of a token which
+ * stands there for it.
+ */
 export type Pooling = 'last' | 'mean' | 'class'
 
 /** What a {@link ClassificationTransformer} has beside its body. */
@@ -14,7 +17,10 @@ export interface ClassificationOptions {
   readonly headDropout?: number
 }
 
-/** Embeddings, positions and blocks of a language model, with a linear layer that tells classes apart (Radford et al., 2018). */
+/**
+ * Embeddings, positions and blocks of a language model, with a linear layer that tells classes apart (Radford et al.,
+ * 2018).
+ */
 export class ClassificationTransformer extends Module {
   readonly body: TransformerBody
   readonly head: Linear
@@ -52,7 +58,9 @@ export class ClassificationTransformer extends Module {
     return this.judged(this.body.call(ids), ids, mask)
   }
 
-  /** The scores of texts whose tokens' vectors [batch, length, dim] are given: what gradients by the input are taken of. */
+  /**
+   * The scores of texts whose tokens' vectors [batch, length, dim] are given: what gradients by the input are taken of.
+   */
   scoresOf(vectors: Variable, ids: Variable, mask: Variable): Variable {
     return this.judged(this.body.contextual(vectors), ids, mask)
   }

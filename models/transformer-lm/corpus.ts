@@ -52,7 +52,8 @@ export class Corpus {
   ) {}
 
   /**
-   * Tokens of those parts of a source that it has. They are computed once and kept in a file of `cache`; a file of other texts or another tokenizer is not taken.
+   * Tokens of those parts of a source that it has. They are computed once and kept in a file of `cache`; a file of
+   * other texts or another tokenizer is not taken.
    *
    * @throws LanewiseError as the source, and `E_EXTERNAL` if it has no part at all.
    */

@@ -1,5 +1,5 @@
-// What "npm run evaluate -- transformer-lm" measures: the language model beside a trigram model on the same tokens, and what fine-tuning was worth by the size
-// of the training set (study.json, which study.ts writes).
+// What "npm run evaluate -- transformer-lm" measures: the language model beside a trigram model on the same tokens, and
+// what fine-tuning was worth by the size of the training set (study.json, which study.ts writes).
 import { existsSync } from 'node:fs'
 import { loadGraph } from '../../src/node.js'
 import { Device, type RecipeEvaluation, type RecipeEvaluationOptions } from '../../src/train.js'

@@ -1,5 +1,6 @@
-// The committed models as folders that transformers.js runs: npx tsx models/transformer-lm/export.ts [--to FOLDER] [--format int8|float16|float32]
-// Then pipeline('text-generation', 'language') and pipeline('text-classification', 'reviews'), with env.localModelPath = FOLDER.
+// The committed models as folders that transformers.js runs: npx tsx models/transformer-lm/export.ts [--to FOLDER]
+// [--format int8|float16|float32] Then pipeline('text-generation', 'language') and pipeline('text-classification',
+// 'reviews'), with env.localModelPath = FOLDER.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'

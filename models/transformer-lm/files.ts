@@ -60,7 +60,9 @@ export interface LanguageModelFile {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
-/** The ONNX file of a language model, with its cache. @throws LanewiseError `E_VALUE` for a tokenizer that does not fit. */
+/**
+ * The ONNX file of a language model, with its cache. @throws LanewiseError `E_VALUE` for a tokenizer that does not fit.
+ */
 export function exportLanguageModel(
   model: TransformerLM,
   { tokenizer, cache, format = 'float32', metadata = {} }: LanguageModelFile,
@@ -137,7 +139,10 @@ class Exported extends Module {
   }
 }
 
-/** The ONNX file of a classifier: `input_ids` and `attention_mask` int64 [batch, length] in, `logits` [batch, classes] out. */
+/**
+ * The ONNX file of a classifier: `input_ids` and `attention_mask` int64 [batch, length] in, `logits` [batch, classes]
+ * out.
+ */
 export function exportClassifier(
   model: ClassificationTransformer,
   { tokenizer, format = 'float32', metadata = {} }: Omit<LanguageModelFile, 'cache'>,

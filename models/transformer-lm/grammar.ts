@@ -18,8 +18,9 @@ const degrees = ['very', 'quite', 'truly', 'almost']
 const ends = ['.', '.', '.', '!']
 
 /**
- * A sentence of a small probabilistic grammar, for tests and demonstrations without any data: one or two clauses with a subject, a verb that agrees with it, and
- * a judgement; "not" and "never" turn it round, and after "but" comes the opposite, which counts.
+ * A sentence of a small probabilistic grammar, for tests and demonstrations without any data: one or two clauses with a
+ * subject, a verb that agrees with it, and a judgement; "not" and "never" turn it round, and after "but" comes the
+ * opposite, which counts.
  */
 export function drawSentence(random: Random): Sentence {
   const pick = <T>(list: readonly T[]): T => list[random.integer(list.length)]

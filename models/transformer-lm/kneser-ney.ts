@@ -7,8 +7,8 @@ export type Discounts = readonly [one: number, two: number, more: number]
 const FALLBACK: Discounts = [0.5, 1, 1.5]
 
 /**
- * The three discounts of modified Kneser–Ney smoothing from how many n-grams occur once, twice, three and four times (Chen & Goodman 1999, equation 26).
- * Where one of these is 0 the estimate is not defined: then ½, 1 and 1½.
+ * The three discounts of modified Kneser–Ney smoothing from how many n-grams occur once, twice, three and four times
+ * (Chen & Goodman 1999, equation 26). Where one of these is 0 the estimate is not defined: then ½, 1 and 1½.
  */
 export function discountsOf([n1, n2, n3, n4]: readonly number[]): Discounts {
   if (!(n1 > 0 && n2 > 0 && n3 > 0 && n4 > 0)) return FALLBACK
@@ -90,16 +90,17 @@ class Level {
 }
 
 /**
- * A trigram model with interpolated modified Kneser–Ney smoothing (Chen & Goodman, "An empirical study of smoothing techniques for language modeling", 1999,
- * section 5.2): what a neural language model is compared with. Pairs and single tokens are counted by how many different tokens they follow; below them
- * all tokens are equally likely.
+ * A trigram model with interpolated modified Kneser–Ney smoothing (Chen & Goodman, "An empirical study of smoothing
+ * techniques for language modeling", 1999, section 5.2): what a neural language model is compared with. Pairs and
+ * single tokens are counted by how many different tokens they follow; below them all tokens are equally likely.
  */
 export class KneserNey {
   private readonly levels: readonly [one: Level, two: Level, three: Level]
 
   /**
    * @param ids - the text as one sequence of tokens.
-   * @throws LanewiseError `E_VALUE` for a token that is not in the vocabulary, a vocabulary too large, or fewer than three tokens.
+   * @throws LanewiseError `E_VALUE` for a token that is not in the vocabulary, a vocabulary too large, or fewer than
+   *   three tokens.
    */
   constructor(
     ids: ArrayLike<number>,
@@ -131,7 +132,9 @@ export class KneserNey {
     return this.levels.map(({ discounts }) => discounts)
   }
 
-  /** How likely it is that a token follows two others. @throws LanewiseError `E_VALUE` for tokens that there are not. */
+  /**
+   * How likely it is that a token follows two others. @throws LanewiseError `E_VALUE` for tokens that there are not.
+   */
   probability(before: number, previous: number, token: number): number {
     for (const each of [before, previous, token]) this.check(each)
     const [one, two, three] = this.levels
@@ -140,7 +143,8 @@ export class KneserNey {
   }
 
   /**
-   * exp of the mean of −log of the probabilities of the tokens of a text from the second on, each after the two before it.
+   * exp of the mean of −log of the probabilities of the tokens of a text from the second on, each after the two before
+   * it.
    *
    * @param opening - stands before the text: the end of a document.
    */

@@ -27,7 +27,10 @@ const VOCABULARY = 4096
 /** Windows of the validation part that are measured while a run goes on. */
 const MEASURED = 64
 
-/** The next token, from all before it. What the model makes of a batch is the loss itself: scores of the whole vocabulary are made in pieces only. */
+/**
+ * The next token, from all before it. What the model makes of a batch is the loss itself: scores of the whole
+ * vocabulary are made in pieces only.
+ */
 export const languageTask: Partial<Task> = {
   label: undefined,
   output: (model, batch) => (model as TransformerLM).loss(batchField(batch, 'input'), batchField(batch, 'target')),

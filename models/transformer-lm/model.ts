@@ -73,7 +73,8 @@ export class TransformerBody extends Module {
     this.config = completeConfig(config)
     const { vocabulary, dim, heads, layers, feedForward, maxLength, positions, norm, activation, dropout } = this.config
     const { device } = this
-    // Small: the sum that the blocks add to begins with this vector, which tied scores would otherwise find again in it.
+    // Small: the sum that the blocks add to begins with this vector, which tied scores would otherwise find again in
+    // it.
     this.tokens = new Embedding(vocabulary, dim, { device, init: init.normal(0, 0.02) })
     this.positions = new PositionalEncoding(dim, {
       maxLength,

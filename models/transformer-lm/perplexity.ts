@@ -21,13 +21,18 @@ export function perplexities(logarithm: number, tokens: number, words: number): 
   return { perToken: Math.exp(logarithm / tokens), perWord: Math.exp(logarithm / words), tokens, words }
 }
 
-/** A stretch of tokens that is given to a model, and from where on its targets count: each target counts in one stretch. */
+/**
+ * A stretch of tokens that is given to a model, and from where on its targets count: each target counts in one stretch.
+ */
 export interface Stretch {
   readonly start: number
   readonly counted: number
 }
 
-/** Overlapping stretches of a text of so many tokens, so that all but the first ones are foretold from at least half a stretch of text. */
+/**
+ * Overlapping stretches of a text of so many tokens, so that all but the first ones are foretold from at least half a
+ * stretch of text.
+ */
 export function stretchesOf(count: number, length: number): Stretch[] {
   const stretches: Stretch[] = []
   const size = Math.min(length, count - 1)

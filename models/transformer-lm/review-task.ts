@@ -116,7 +116,9 @@ function trainingBatches(
   return new DataLoader(dataset, { batchSize, seed, sampler: new LengthBucketSampler(dataset.lengths, batchSize) })
 }
 
-/** The ends of texts, to be measured on while a run goes on: in the order of their lengths, so that little is filled up. */
+/**
+ * The ends of texts, to be measured on while a run goes on: in the order of their lengths, so that little is filled up.
+ */
 function validationBatches(
   reviews: readonly Review[],
   tokenizer: Tokenizer,
@@ -152,7 +154,10 @@ export function passesFor(size: number): number {
 /** How much slower a block of a pre-trained body learns than the one after it (Howard & Ruder, 2018). */
 const DECAY = 0.85
 
-/** Parameters in groups: what is nearer to the text learns more slowly if it was pre-trained; what shifts and scales is not pulled to zero. */
+/**
+ * Parameters in groups: what is nearer to the text learns more slowly if it was pre-trained; what shifts and scales is
+ * not pulled to zero.
+ */
 function groupsOf(model: ClassificationTransformer, lr: number, scratch: boolean): ParameterGroup[] {
   const { body, head } = model
   const { layers } = body.blocks
@@ -252,7 +257,10 @@ export function finetuneRecipe(options: Finetuning): TaskRecipe<ClassificationTr
   }
 }
 
-/** How long the texts were that a language model was trained with. @throws LanewiseError `E_EXTERNAL` if the file is not there. */
+/**
+ * How long the texts were that a language model was trained with. @throws LanewiseError `E_EXTERNAL` if the file is not
+ * there.
+ */
 async function lengthOf(languageModel: string): Promise<number> {
   if (!existsSync(languageModel))
     throw new LanewiseError('E_EXTERNAL', `${languageModel} is not there: train transformer-lm/pretrain first`)
@@ -266,7 +274,8 @@ export interface Judgement {
 }
 
 /**
- * Texts judged by an exported classifier. A longer text than `most` tokens is judged in windows, whose scores count by their lengths.
+ * Texts judged by an exported classifier. A longer text than `most` tokens is judged in windows, whose scores count by
+ * their lengths.
  *
  * @param pooling - that of the model: whether texts end with a token for their class.
  */
@@ -312,7 +321,9 @@ function asInt64({ data, dims }: Tensor): Tensor {
   return new Tensor('int64', BigInt64Array.from(data as Int32Array, BigInt), dims)
 }
 
-/** Texts to measure a classifier on: all of a file; of a set, by its name or folder, the part that is not learned from. */
+/**
+ * Texts to measure a classifier on: all of a file; of a set, by its name or folder, the part that is not learned from.
+ */
 function reviewsToMeasure(
   data: string | undefined,
   sets: readonly ReviewSet[],

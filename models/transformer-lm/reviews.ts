@@ -14,7 +14,10 @@ export interface Review {
 export const reviewSets = ['imdb', 'rt-polarity', 'sst2', 'grammar'] as const
 export type ReviewSet = (typeof reviewSets)[number]
 
-/** Texts that were cut into words and marks, as they were written: blanks before marks and within contractions are taken out. */
+/**
+ * Texts that were cut into words and marks, as they were written: blanks before marks and within contractions are taken
+ * out.
+ */
 export function joined(text: string): string {
   return text
     .replace(/ (?=[,.!?;:)\]%]|n't\b|'(?:s|re|ve|ll|d|m)\b)/g, '')
@@ -31,10 +34,11 @@ function labelOf(value: string, path: string, row: number): 0 | 1 {
 }
 
 /**
- * Judged texts of a file, one a line, columns parted by tabs: label, rating, id, text (as IMDB's are); or text, label; or label, text. A line of titles at the
- * beginning is passed over. gzip or not.
+ * Judged texts of a file, one a line, columns parted by tabs: label, rating, id, text (as IMDB's are); or text, label;
+ * or label, text. A line of titles at the beginning is passed over. gzip or not.
  *
- * @throws LanewiseError `E_EXTERNAL` if it cannot be read; `E_PARSE` for what is no UTF-8, and naming the row, for a label other than 0 and 1 or too few columns.
+ * @throws LanewiseError `E_EXTERNAL` if it cannot be read; `E_PARSE` for what is no UTF-8, and naming the row, for a
+ *   label other than 0 and 1 or too few columns.
  */
 export function readReviews(path: string): Review[] {
   const lines = linesOf(readText(path))
@@ -116,7 +120,10 @@ export function loadReviews(set: ReviewSet, from?: string): ReviewParts {
   return splitReviews(file, readReviews(file))
 }
 
-/** So many of the texts, as many of either class (or one more of one), drawn by a seed. @throws LanewiseError `E_VALUE` for more than there are. */
+/**
+ * So many of the texts, as many of either class (or one more of one), drawn by a seed. @throws LanewiseError `E_VALUE`
+ * for more than there are.
+ */
 export function drawReviews(reviews: readonly Review[], count: number, seed: number): Review[] {
   const order = Array.from(Random.at(seed, count).permutation(reviews.length), (i) => reviews[i])
   const chosen = [0, 1].flatMap((label) =>

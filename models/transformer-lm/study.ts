@@ -1,5 +1,6 @@
-// What pre-training is worth by the number of texts to learn from: npx tsx models/transformer-lm/study.ts [--set rt-polarity] [--sizes 16,128,all] [--seeds N] [--to FOLDER]
-// A study that is broken off goes on where it was. Writes study.json and study.svg into the folder.
+// What pre-training is worth by the number of texts to learn from: npx tsx models/transformer-lm/study.ts [--set
+// rt-polarity] [--sizes 16,128,all] [--seeds N] [--to FOLDER] A study that is broken off goes on where it was. Writes
+// study.json and study.svg into the folder.
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

@@ -14,7 +14,10 @@ export interface TextSource {
   readonly name: string
   /** Changes when the texts do. */
   readonly key: string
-  /** The documents of a part. @throws LanewiseError `E_EXTERNAL` if there is no such part, `E_PARSE` for bytes that are no UTF-8. */
+  /**
+   * The documents of a part. @throws LanewiseError `E_EXTERNAL` if there is no such part, `E_PARSE` for bytes that are
+   * no UTF-8.
+   */
   documents(part: Part): Iterable<string>
 }
 
@@ -71,7 +74,8 @@ export interface TextOptions {
 }
 
 /**
- * A text file, or every `.txt`, `.tokens` and `.md` file of a folder in the order of their names, gzip or not; the last documents are to be measured on.
+ * A text file, or every `.txt`, `.tokens` and `.md` file of a folder in the order of their names, gzip or not; the last
+ * documents are to be measured on.
  *
  * @throws LanewiseError `E_EXTERNAL` if there is nothing to read.
  */
@@ -121,8 +125,8 @@ export function isWikiText(folder: string): boolean {
 }
 
 /**
- * WikiText as it is published (Merity et al., 2016): `wiki.train.tokens`, `wiki.valid.tokens`, `wiki.test.tokens`. A document is an article; its headings are
- * lines such as `= = Title = =`.
+ * WikiText as it is published (Merity et al., 2016): `wiki.train.tokens`, `wiki.valid.tokens`, `wiki.test.tokens`. A
+ * document is an article; its headings are lines such as `= = Title = =`.
  *
  * @throws LanewiseError `E_EXTERNAL` if none of the files is there.
  */
@@ -149,7 +153,10 @@ export function wikiText(folder: string): TextSource {
   }
 }
 
-/** The 50,000 unlabelled reviews of IMDB (Maas et al., 2011), one a line; the last 1,000 are the validation part, the 1,000 before them the test part. */
+/**
+ * The 50,000 unlabelled reviews of IMDB (Maas et al., 2011), one a line; the last 1,000 are the validation part, the
+ * 1,000 before them the test part.
+ */
 export function unlabelledReviews(path: string): TextSource {
   return textFiles(path, { validation: 1000, test: 1000, clean: plainReview })
 }

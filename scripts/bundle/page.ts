@@ -1,4 +1,5 @@
-// Whether the page in site/dist is that of the sources: what `npm run site` writes down, and the tests ask before they build one of their own.
+// Whether the page in site/dist is that of the sources: what `npm run site` writes down, and the tests ask before they
+// build one of their own.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fingerprint, isStale, root } from './record.js'
@@ -6,7 +7,10 @@ import { fingerprint, isStale, root } from './record.js'
 export const page = join(root, 'site/dist')
 const record = join(page, 'page.sources')
 
-/** Changes with any source of the page, the kernels and models in it, what builds it and the packages it takes code from. */
+/**
+ * Changes with any source of the page, the kernels and models in it, what builds it and the packages it takes code
+ * from.
+ */
 const sources = () =>
   fingerprint(
     ['src', 'bindings', 'models', 'dist/wasm', 'site/src', 'site/public'],

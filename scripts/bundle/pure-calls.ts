@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs'
 import type { Plugin } from 'esbuild'
 import ts from 'typescript'
 
-/** The rooms in which the value of a constant is made without effects. What registers something does so in a statement. */
+/**
+ * The rooms in which the value of a constant is made without effects. What registers something does so in a statement.
+ */
 const rooms = /[\\/]src[\\/](api|core|ir|ops|passes|plan|onnx|autograd|nn|optim|text|data|train)[\\/].*\.ts$/
 
 /**
- * Says to bundlers of apps that what makes the values of modules has no effects, so that they leave out what an app does not use: many modules lie in one
- * file of the package, and `sideEffects` of package.json speaks of whole files.
+ * Says to bundlers of apps that what makes the values of modules has no effects, so that they leave out what an app
+ * does not use: many modules lie in one file of the package, and `sideEffects` of package.json speaks of whole files.
  */
 export const pureCalls: Plugin = {
   name: 'pure-calls',
@@ -39,7 +41,10 @@ function annotated(path: string, source: string): string {
   return wrapped ? `${result}\nfunction made(make) { return make() }\n` : result
 }
 
-/** The calls that make a value, but for those in functions, which are called later; and whether marks at calls are not enough. */
+/**
+ * The calls that make a value, but for those in functions, which are called later; and whether marks at calls are not
+ * enough.
+ */
 function whatMakes(initializer: ts.Expression, namespaces: ReadonlySet<string>): { calls: ts.Node[]; whole: boolean } {
   const calls: ts.Node[] = []
   let whole = ts.isCallExpression(initializer) && ts.isParenthesizedExpression(initializer.expression)
@@ -53,7 +58,10 @@ function whatMakes(initializer: ts.Expression, namespaces: ReadonlySet<string>):
   return { calls, whole }
 }
 
-/** What may have effects as bundlers see it, and is no call: a property that is looked up or spread may be a function. Those of modules are none. */
+/**
+ * What may have effects as bundlers see it, and is no call: a property that is looked up or spread may be a function.
+ * Those of modules are none.
+ */
 function counts(node: ts.Node, namespaces: ReadonlySet<string>): boolean {
   if (ts.isPropertyAccessExpression(node))
     return !(ts.isIdentifier(node.expression) && namespaces.has(node.expression.text))

@@ -1,4 +1,5 @@
-// What something in a folder that git does not keep was made of: written down beside it, and compared before it is made again.
+// What something in a folder that git does not keep was made of: written down beside it, and compared before it is made
+// again.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
-// Drawn scenes described by models/captions/scenes.onnx, in colour, with where each word was seen, here and in onnxruntime-web; and a photograph where one is named or
-// Flickr8k and MobileNetV2 lie beside the repository. "npm run demo -- caption [photo.jpg] [--seed N] [--json]"; fails if the two runtimes disagree.
+// Drawn scenes described by models/captions/scenes.onnx, in colour, with where each word was seen, here and in
+// onnxruntime-web; and a photograph where one is named or Flickr8k and MobileNetV2 lie beside the repository. "npm run
+// demo -- caption [photo.jpg] [--seed N] [--json]"; fails if the two runtimes disagree.
 import * as ort from 'onnxruntime-web'
 import { existsSync, readFileSync } from 'node:fs'
 import { PictureCaptioner } from '../../src/cli/captions/captioner.js'
@@ -31,7 +32,8 @@ export async function captionsDemo(
     const [{ caption, tokens }] = await captioner.describe(begun, { beams: 1 })
     const truth = sceneCaption(scene)
     const words = await captioner.look(begun, tokens)
-    // The other runtime takes both parts of the graph at once: the picture with any state, then the state with the first word.
+    // The other runtime takes both parts of the graph at once: the picture with any state, then the state with the
+    // first word.
     const states = peer.inputNames.filter((name) => name !== 'picture' && name !== 'input_ids')
     const feeds = (state: (name: string) => Tensor) => ({
       picture: new ort.Tensor('float32', picture, [1, 3, SCENE_SIDE, SCENE_SIDE]),

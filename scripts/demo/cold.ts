@@ -22,7 +22,9 @@ const programs = {
     process.exit()`,
 }
 
-/** Milliseconds of a cold start: medians over fresh processes that take turns. The model takes pictures of side × side. */
+/**
+ * Milliseconds of a cold start: medians over fresh processes that take turns. The model takes pictures of side × side.
+ */
 export function coldTimes(model: string, side: number, rounds: number): { lanewise: number; onnxruntimeWeb: number } {
   const times: Record<keyof typeof programs, number[]> = { lanewise: [], 'onnxruntime-web': [] }
   for (let i = 0; i < rounds; i++) {

@@ -1,5 +1,5 @@
-// A prompt continued by the committed language model, token by token, with what else could have followed: "npm run demo -- lm [PROMPT …] [--tokens N]
-// [--temperature T] [--seed N] [--json]".
+// A prompt continued by the committed language model, token by token, with what else could have followed: "npm run demo
+// -- lm [PROMPT …] [--tokens N] [--temperature T] [--seed N] [--json]".
 import { readFileSync } from 'node:fs'
 import { generate, pastToPresent, type GeneratedToken } from '../../src/generate/index.js'
 import { InferenceSession } from '../../src/node.js'

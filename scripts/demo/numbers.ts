@@ -1,5 +1,5 @@
-// Ten generated house numbers, read here and in onnxruntime-web, as pictures with both answers. "npm run demo -- numbers [--seed N] [--json]"; fails if the
-// two runtimes disagree.
+// Ten generated house numbers, read here and in onnxruntime-web, as pictures with both answers. "npm run demo --
+// numbers [--seed N] [--json]"; fails if the two runtimes disagree.
 import * as ort from 'onnxruntime-web'
 import { readFileSync } from 'node:fs'
 import { readingsOf } from '../../src/cli/numbers/reader.js'

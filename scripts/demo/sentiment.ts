@@ -1,5 +1,5 @@
-// A sentence judged by the committed classifier, each word coloured by what it speaks for (gradient × input): "npm run demo -- sentiment [SENTENCE …] [--json]".
-// Without a sentence, lines of standard input are judged one by one.
+// A sentence judged by the committed classifier, each word coloured by what it speaks for (gradient × input): "npm run
+// demo -- sentiment [SENTENCE …] [--json]". Without a sentence, lines of standard input are judged one by one.
 import { readFileSync } from 'node:fs'
 import { Device } from '../../src/train.js'
 import { explain, type Explained } from '../../models/transformer-lm/attribution.js'

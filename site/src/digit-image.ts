@@ -10,8 +10,8 @@ const PEN = 1.1
 const LEAST = 0.12
 
 /**
- * What a network trained on MNIST expects of a drawing: 28 × 28 numbers from 0 (paper) to 1 (ink), scaled to a box of 20 pixels and centred by mass. Coordinates of
- * strokes are shares of the pad, y downwards.
+ * What a network trained on MNIST expects of a drawing: 28 × 28 numbers from 0 (paper) to 1 (ink), scaled to a box of
+ * 20 pixels and centred by mass. Coordinates of strokes are shares of the pad, y downwards.
  */
 export function digitImage(strokes: readonly Stroke[]): Float32Array<ArrayBuffer> {
   const empty = new Float32Array(SIDE * SIDE)

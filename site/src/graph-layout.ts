@@ -1,5 +1,5 @@
-// Where the nodes of a graph stand on a picture: ranks from top to bottom by the longest way from an input, in each rank an order that crosses few lines
-// (Sugiyama, Tagawa and Toda, 1981).
+// Where the nodes of a graph stand on a picture: ranks from top to bottom by the longest way from an input, in each
+// rank an order that crosses few lines (Sugiyama, Tagawa and Toda, 1981).
 
 /** A box that is to be placed: where its lines come from, by index. */
 export interface Box {
@@ -44,7 +44,8 @@ interface Cell {
 export function layOut(boxes: readonly Box[]): Layout {
   const rank: number[] = []
   boxes.forEach(({ from }, i) => (rank[i] = from.reduce((most, at) => Math.max(most, rank[at] + 1), 0)))
-  // What nothing reads before a later rank stands right above its first reader: constants and inputs do not pull long lines.
+  // What nothing reads before a later rank stands right above its first reader: constants and inputs do not pull long
+  // lines.
   const readers: number[][] = boxes.map(() => [])
   boxes.forEach(({ from }, i) => from.forEach((at) => readers[at].push(i)))
   for (let i = boxes.length - 1; i >= 0; i--)
@@ -132,8 +133,8 @@ function mean(cells: readonly Cell[], of: (cell: Cell) => number): number | unde
 }
 
 /**
- * Puts the cells of a row as near to where they want to be as their order and their widths allow: neighbours that want the same place share it about its middle
- * (pool adjacent violators, the least squares of an ordered fit).
+ * Puts the cells of a row as near to where they want to be as their order and their widths allow: neighbours that want
+ * the same place share it about its middle (pool adjacent violators, the least squares of an ordered fit).
  */
 function pack(row: readonly Cell[], wanted: (cell: Cell) => number): void {
   const groups: { sum: number; count: number; cells: { cell: Cell; offset: number }[]; width: number }[] = []

@@ -26,7 +26,10 @@ export interface GraphViewOptions {
   readonly choose: (index: number) => void
 }
 
-/** A graph as a picture that is moved by dragging, arrow keys and scrolling, and zoomed by buttons, + and −, and the wheel with Ctrl. */
+/**
+ * A graph as a picture that is moved by dragging, arrow keys and scrolling, and zoomed by buttons, + and −, and the
+ * wheel with Ctrl.
+ */
 export function graphView({ graph, types, supported, choose }: GraphViewOptions): HTMLElement {
   const items: Item[] = []
   const boxes: Box[] = []

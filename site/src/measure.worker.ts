@@ -94,7 +94,8 @@ async function measure({ peer, budget }: MeasureTask): Promise<void> {
     const other = await engine?.loadPeer(bytes)
     if (other) say({ kind: 'peer', version: other.version })
     const feeds = randomFeeds(session)
-    // The fastest of many runs is what other work on the machine disturbs least; as many runs at a time as the clock can tell.
+    // The fastest of many runs is what other work on the machine disturbs least; as many runs at a time as the clock
+    // can tell.
     const engines = [() => session.run(feeds), ...(other ? [() => other.run(feeds)] : [])]
     for (const run of engines) await run()
     const counts = engines.map(() => 1)

@@ -26,7 +26,10 @@ import type { TeachAnswer, TeachTask } from './teach-task.js'
 
 const SIDE = 28
 const AREA = SIDE * SIDE
-/** Every example is moved, turned, slanted and bent a little, differently each time: a few drawings have to stand for many. */
+/**
+ * Every example is moved, turned, slanted and bent a little, differently each time: a few drawings have to stand for
+ * many.
+ */
 const bent = augment('image', distort({ rotate: 12, shift: 2, zoom: 0.12, shear: 0.12, elastic: 1.2 }))
 /** How often each example that was kept aside is looked at, each time bent differently. */
 const LOOKS = 20

@@ -14,8 +14,9 @@ import { checkTensor } from './value.js'
 type DataTypeMap = Tensor.DataTypeMap
 
 /**
- * An input or an output of a session where it lies in WebAssembly memory, so that nothing has to be copied. What an input holds stays until it is written
- * again. An output is what the last run has made, from its end to the beginning of the next.
+ * An input or an output of a session where it lies in WebAssembly memory, so that nothing has to be copied. What an
+ * input holds stays until it is written again. An output is what the last run has made, from its end to the beginning
+ * of the next.
  */
 export class BoundTensor<T extends DType = DType> {
   private view: unknown
@@ -42,10 +43,12 @@ export class BoundTensor<T extends DType = DType> {
   }
 
   /**
-   * The elements, in an array as a {@link Tensor} of this type has; types of fewer than eight bits take a byte for each. Take it anew for each use, that costs
-   * nothing: when memory grows (in the first run for some shapes) the arrays over it from before are left empty.
+   * The elements, in an array as a {@link Tensor} of this type has; types of fewer than eight bits take a byte for
+   * each. Take it anew for each use, that costs nothing: when memory grows (in the first run for some shapes) the
+   * arrays over it from before are left empty.
    *
-   * @throws LanewiseError `E_STATE` after release; for an input that has been bound again since; for an output if the last run did not make it.
+   * @throws LanewiseError `E_STATE` after release; for an input that has been bound again since; for an output if the
+   *   last run did not make it.
    */
   get data(): T extends keyof DataTypeMap ? DataTypeMap[T] : DataTypeMap[keyof DataTypeMap] {
     const { context } = this

@@ -11,9 +11,11 @@ import type { Program } from '../plan/program.js'
 /**
  * What follows from the types that the model declares.
  *
- * @returns whether the outputs have as many axes as are declared, where those of inputs are left open: the model runs if not.
- * @throws LanewiseError whatever an operator or the planner says if the inputs have fixed shapes with which the model cannot run, `E_GRAPH` if a
- *   declared element type is not the one that is made, or a declared shape is not where inputs have fixed ones.
+ * @returns whether the outputs have as many axes as are declared, where those of inputs are left open: the model runs
+ *   if not.
+ * @throws LanewiseError whatever an operator or the planner says if the inputs have fixed shapes with which the model
+ *   cannot run, `E_GRAPH` if a declared element type is not the one that is made, or a declared shape is not where
+ *   inputs have fixed ones.
  */
 export function checkTypes(program: Program, hasStates: boolean, level: LogLevel | undefined): boolean {
   const { inputs, outputs } = program.graph

@@ -3,9 +3,11 @@ import type { ModelProto, StringStringEntryProto } from '../onnx/schema/onnx.js'
 import { readModel } from '../onnx/wire.js'
 
 /**
- * The files beside a model that hold its tensors, wherever these stand: initializers, attributes, graphs in graphs, functions.
+ * The files beside a model that hold its tensors, wherever these stand: initializers, attributes, graphs in graphs,
+ * functions.
  *
- * @throws LanewiseError `E_EXTERNAL` for a path that leads out of the model's folder, `E_PARSE` for bytes that are no model.
+ * @throws LanewiseError `E_EXTERNAL` for a path that leads out of the model's folder, `E_PARSE` for bytes that are no
+ *   model.
  */
 export function externalLocations(model: ModelProto | Uint8Array): string[] {
   const found = new Set<string>()

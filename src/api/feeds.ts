@@ -13,7 +13,10 @@ export function fed(feeds: Feeds, name: string): ModelValue | undefined {
   return reading(name, () => (Object.hasOwn(feeds, name) ? feeds[name] : undefined))
 }
 
-/** The feeds with the tensors that are elsewhere fetched. @throws LanewiseError `E_TENSOR` naming the one that cannot be had. */
+/**
+ * The feeds with the tensors that are elsewhere fetched. @throws LanewiseError `E_TENSOR` naming the one that cannot be
+ * had.
+ */
 export async function downloaded(feeds: Feeds, elsewhere: readonly string[]): Promise<Feeds> {
   const here = { ...feeds }
   for (const name of elsewhere) {
@@ -64,8 +67,9 @@ export function acceptFeeds(
 }
 
 /**
- * A user's value when its run begins. Until then, in a queue, its buffers are the caller's: they may have been detached, resized or, if they are shared
- * with other threads, may be written to even now. What could change is copied, so that whatever is checked is what is used.
+ * A user's value when its run begins. Until then, in a queue, its buffers are the caller's: they may have been
+ * detached, resized or, if they are shared with other threads, may be written to even now. What could change is copied,
+ * so that whatever is checked is what is used.
  *
  * @throws LanewiseError `E_TENSOR` if its elements are no longer there, or are no strings where strings belong.
  */

@@ -4,10 +4,12 @@ import { shown } from '../core/options.js'
 import { decodeFloat, encodeFloats, isSmallFloat, type SmallFloat } from '../core/floats.js'
 
 /**
- * The elements of a numeric tensor from plain numbers, bigints or booleans: one element of storage each, sub-byte types not packed yet.
+ * The elements of a numeric tensor from plain numbers, bigints or booleans: one element of storage each, sub-byte types
+ * not packed yet.
  *
- * Floats are rounded to the type, as typed arrays round them. What the type cannot hold is refused: where a typed array would make infinity of a number (70000
- * as a float16) or keep the low bits (300 as a byte is 44) the model would compute with another number. Infinity and NaN stay what they are, in the types that have them.
+ * Floats are rounded to the type, as typed arrays round them. What the type cannot hold is refused: where a typed array
+ * would make infinity of a number (70000 as a float16) or keep the low bits (300 as a byte is 44) the model would
+ * compute with another number. Infinity and NaN stay what they are, in the types that have them.
  *
  * @throws LanewiseError `E_TENSOR` for a value that is no number or that the type does not hold.
  */

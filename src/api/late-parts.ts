@@ -1,4 +1,7 @@
-/** What a session loads when it needs it. Where there is no dynamic import (service workers), `lanewise/ops/all` has it from the start. */
+/**
+ * What a session loads when it needs it. Where there is no dynamic import (service workers), `lanewise/ops/all` has it
+ * from the start.
+ */
 export const lateParts = {
   warmUp: () => import('./load/warm-up.js'),
   outputs: () => import('./graph/declare-outputs.js'),

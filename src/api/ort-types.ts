@@ -17,7 +17,10 @@ export type OnnxModelOptions = {
   externalData?: readonly ExternalFileSource[]
 }
 
-/** Any of onnxruntime's execution providers, and any other word: they are accepted and ignored, everything runs on the CPU. */
+/**
+ * Any of onnxruntime's execution providers, and any other word: they are accepted and ignored, everything runs on the
+ * CPU.
+ */
 export interface ProviderOption {
   /** Which provider is meant, e.g. "wasm". */
   readonly name: string

@@ -2,7 +2,10 @@ import type { StepTime } from '../plan/executor.js'
 
 /** What one node took in a profiled run. */
 export interface ProfileEntry {
-  /** The node's name in the model; of a fused node, the one it grew from. Empty for rearrangements between memory orders. */
+  /**
+   * The node's name in the model; of a fused node, the one it grew from. Empty for rearrangements between memory
+   * orders.
+   */
   readonly node: string
   /** The operator's ONNX name; of a fused node, that of the one it grew from. */
   readonly op: string

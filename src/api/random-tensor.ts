@@ -3,7 +3,10 @@ import type { HostTensor } from '../core/host.js'
 import { numericTensor } from '../ops/shared/scalar-floats.js'
 import { sizeOf, type Shape } from '../core/shape.js'
 
-/** Numbers in [0, 1), the same on every machine: Marsaglia's xorshift32 ("Xorshift RNGs", 2003), scrambled by a multiplication. */
+/**
+ * Numbers in [0, 1), the same on every machine: Marsaglia's xorshift32 ("Xorshift RNGs", 2003), scrambled by a
+ * multiplication.
+ */
 export function uniform(seed: number): () => number {
   let state = (Math.imul(seed + 1, 0x9e3779b1) ^ 0x5bd1e995) | 1
   return () => {

@@ -4,7 +4,9 @@ import { registerExtraPasses } from '../passes/extra.js'
 import { fuseAttention } from '../passes/shaped/fuse-attention.js'
 import { fuseNorm } from '../passes/shaped/fuse-norm.js'
 
-/** Makes the operators known that many models have, and recognises attention and normalisations that are written out. */
+/**
+ * Makes the operators known that many models have, and recognises attention and normalisations that are written out.
+ */
 export function registerFrequentOps(): void {
   registerOps(frequentOps)
   registerExtraPasses({ attention: fuseAttention, norm: fuseNorm })

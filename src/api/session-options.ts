@@ -10,7 +10,10 @@ import type { InferenceSession } from './session.js'
 import type { Tensor } from './tensor.js'
 import type { GlobalType } from './tensor-types.js'
 
-/** A file of external data: its path as the model says it with bytes, a Blob or a place to read from; or a place that is also the path. */
+/**
+ * A file of external data: its path as the model says it with bytes, a Blob or a place to read from; or a place that is
+ * also the path.
+ */
 export type ExternalFileSource =
   | string
   | URL
@@ -29,66 +32,89 @@ export interface WasmModules {
   readonly relaxed?: WebAssembly.Module
 }
 
-/** How a session is made. Options of onnxruntime-web that mean nothing here are accepted, and ignored with a line in the verbose log. */
+/**
+ * How a session is made. Options of onnxruntime-web that mean nothing here are accepted, and ignored with a line in the
+ * verbose log.
+ */
 export interface SessionOptions {
   /** Which build of the kernels: `auto` takes fused multiply-add where the engine has it. Default `auto`. */
   build?: Build | 'auto'
   /**
-   * The same bits on every machine, at the price of fused multiply-add: model, options (`memoryLimit` among them) and input decide, nothing else. The bits of one
-   * example may still depend on how many others are in its batch, since other kernels are faster for other sizes; with `'batch'` they do not, and small batches are
-   * slower. Default false.
+   * The same bits on every machine, at the price of fused multiply-add: model, options (`memoryLimit` among them) and
+   * input decide, nothing else. The bits of one example may still depend on how many others are in its batch, since
+   * other kernels are faster for other sizes; with `'batch'` they do not, and small batches are slower. Default false.
    */
   deterministic?: boolean | 'batch'
-  /** Results nearest to exact arithmetic (`exact`: no Winograd convolution) or fast ones that stay within single precision (default). */
+  /**
+   * Results nearest to exact arithmetic (`exact`: no Winograd convolution) or fast ones that stay within single
+   * precision (default).
+   */
   accuracy?: 'fast' | 'exact'
-  /** The most bytes the session may take: weights, intermediate values, scratch, and what lies in JavaScript (strings, sequences …). Default 4 GiB. */
+  /**
+   * The most bytes the session may take: weights, intermediate values, scratch, and what lies in JavaScript (strings,
+   * sequences …). Default 4 GiB.
+   */
   memoryLimit?: number
   /** What happens to feeds that are no input of the model: refused (default, as in onnxruntime), or left out. */
   extraFeeds?: 'refuse' | 'ignore'
   /**
-   * Whether `create` plans and packs already what the first run would: for the sizes that the model tells (`true`), or for these shapes of inputs by name, where it
-   * leaves sizes open. Default false.
+   * Whether `create` plans and packs already what the first run would: for the sizes that the model tells (`true`), or
+   * for these shapes of inputs by name, where it leaves sizes open. Default false.
    */
   warmUp?: boolean | Readonly<Record<string, readonly number[]>>
   /**
-   * Where the numbers of random operators (RandomNormal, Multinomial …) come from that have no seed of their own: sessions with the same seed draw
-   * the same numbers, run after run. Left out: another seed for every session, or 0 if it is `deterministic`.
+   * Where the numbers of random operators (RandomNormal, Multinomial …) come from that have no seed of their own:
+   * sessions with the same seed draw the same numbers, run after run. Left out: another seed for every session, or 0 if
+   * it is `deterministic`.
    */
   seed?: number
   /** Breaks off the making of a session when it fires; `create` then rejects with `E_STATE`. */
   signal?: AbortSignal
-  /** The most bytes a model's file may have, downloaded or read, and each file of its `externalData`. Default: 16 MiB more than `memoryLimit`, which its weights must fit. */
+  /**
+   * The most bytes a model's file may have, downloaded or read, and each file of its `externalData`. Default: 16 MiB
+   * more than `memoryLimit`, which its weights must fit.
+   */
   downloadLimit?: number
   /** The most milliseconds the download of a model may take. Default: no limit. */
   downloadTimeout?: number
-  /** Told how much of a model from the network, a Response, a Blob or a stream has come; of a file on disk nothing is told. */
+  /**
+   * Told how much of a model from the network, a Response, a Blob or a stream has come; of a file on disk nothing is
+   * told.
+   */
   onProgress?: (progress: Progress) => void
   /**
-   * Keeps a model from the network for the next time, where there is a Cache API (pages with https, workers): in the cache of this name (`true`: "lanewise"), large ones
-   * in the origin's private file system. It is fetched again when its ETag, or else Last-Modified, is another; without the network what is kept will do. Default false.
+   * Keeps a model from the network for the next time, where there is a Cache API (pages with https, workers): in the
+   * cache of this name (`true`: "lanewise"), large ones in the origin's private file system. It is fetched again when
+   * its ETag, or else Last-Modified, is another; without the network what is kept will do. Default false.
    */
   cache?: boolean | string
   /**
-   * Another session in whose WebAssembly memory this one works: for many small models that are trusted, since browsers give a page some hundred memories and no more. The
-   * `memoryLimit` of the first holds for all of them together; a kernel that fails ends them all. Memory is given back when the last one is released.
+   * Another session in whose WebAssembly memory this one works: for many small models that are trusted, since browsers
+   * give a page some hundred memories and no more. The `memoryLimit` of the first holds for all of them together; a
+   * kernel that fails ends them all. Memory is given back when the last one is released.
    */
   context?: InferenceSession
-  /** Compiled kernels, for places that cannot fetch or compile: one build, or both, of which the engine's better one is taken. */
+  /**
+   * Compiled kernels, for places that cannot fetch or compile: one build, or both, of which the engine's better one is
+   * taken.
+   */
   wasmModule?: WebAssembly.Module | WasmModules
   /**
-   * Threads to use: a number, or `'auto'` for as many as there are cores, up to eight, and one where memory cannot be shared (a page that is not cross-origin
-   * isolated, for example). They never change a bit of a result, and start when there is work that is worth sharing. Default: what `intraOpNumThreads` or
-   * `env.wasm.numThreads` say (0 is nothing, as in onnxruntime), else `'auto'`; with several `workers`, 1.
+   * Threads to use: a number, or `'auto'` for as many as there are cores, up to eight, and one where memory cannot be
+   * shared (a page that is not cross-origin isolated, for example). They never change a bit of a result, and start when
+   * there is work that is worth sharing. Default: what `intraOpNumThreads` or `env.wasm.numThreads` say (0 is nothing,
+   * as in onnxruntime), else `'auto'`; with several `workers`, 1.
    */
   threads?: number | 'auto'
   /**
-   * Whether the session lives in a worker, so that runs do not block the thread that asks for them: the same API, except for what is synchronous. Feeds are copied
-   * there (see `RunOptions.transferFeeds`), results come without a copy. `env.wasm.proxy` says the same for all sessions. Default false.
+   * Whether the session lives in a worker, so that runs do not block the thread that asks for them: the same API,
+   * except for what is synchronous. Feeds are copied there (see `RunOptions.transferFeeds`), results come without a
+   * copy. `env.wasm.proxy` says the same for all sessions. Default false.
    */
   worker?: boolean
   /**
-   * So many workers, each with a session of its own that takes runs in turn: several runs at a time where memory cannot be shared between threads. Weights count as
-   * many times. Default 1 with `worker`, else none.
+   * So many workers, each with a session of its own that takes runs in turn: several runs at a time where memory cannot
+   * be shared between threads. Weights count as many times. Default 1 with `worker`, else none.
    */
   workers?: number
   /** The least grave messages of this session that are printed; `env.logLevel` by default. */
@@ -102,9 +128,10 @@ export interface SessionOptions {
   /** Accept external data files that have other names on the same disk. */
   allowHardLinks?: boolean
   /**
-   * Inputs that the session keeps from one run to the next, each with the output that it becomes: hidden states of a stream, caches of keys and
-   * values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See {@link InferenceSession.run}, and docs/states.md for how to export a
-   * cache that is written where it lies. `'auto'` finds caches by names (`past_key_values.0.key` and `present.0.key`, `past_conv` and `present_conv`); a function is
+   * Inputs that the session keeps from one run to the next, each with the output that it becomes: hidden states of a
+   * stream, caches of keys and values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See
+   * {@link InferenceSession.run}, and docs/states.md for how to export a cache that is written where it lies. `'auto'`
+   * finds caches by names (`past_key_values.0.key` and `present.0.key`, `past_conv` and `present_conv`); a function is
    * given the names of inputs and outputs.
    */
   states?:
@@ -155,7 +182,10 @@ export interface RunOptions {
   signal?: AbortSignal
   /** Records the time of every node; see `InferenceSession.lastProfile`. */
   profile?: boolean
-  /** Of a session in a worker: the buffers of feeds are handed over and not copied; the caller's arrays are empty from then on. Default false. */
+  /**
+   * Of a session in a worker: the buffers of feeds are handed over and not copied; the caller's arrays are empty from
+   * then on. Default false.
+   */
   transferFeeds?: boolean
   /** Accepted as onnxruntime has it (0 is verbose, 4 fatal), without effect: the session's level holds. */
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4
@@ -275,7 +305,10 @@ const runRules: { readonly [K in keyof RunOptions]: Rule } = {
   extra: isRecord,
 }
 
-/** The options of a session, without those that are null or undefined. @throws LanewiseError `E_VALUE` saying what is allowed. */
+/**
+ * The options of a session, without those that are null or undefined. @throws LanewiseError `E_VALUE` saying what is
+ * allowed.
+ */
 export function checkSessionOptions(options: SessionOptions | undefined): SessionOptions {
   return check(options, sessionRules)
 }

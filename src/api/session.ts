@@ -108,7 +108,10 @@ export class InferenceSession extends SessionBase {
   /** Type and shape of every input, in the order of `inputNames`. */
   readonly inputMetadata: readonly ValueMetadata[]
   private outputTypes: readonly ValueMetadata[]
-  /** What the file says about itself (`metadata_props`): written by exporters, by `exportModel`'s option `metadata` among them. */
+  /**
+   * What the file says about itself (`metadata_props`): written by exporters, by `exportModel`'s option `metadata`
+   * among them.
+   */
   readonly metadata: ReadonlyMap<string, string>
   private readonly graph: Graph
   private readonly values = new Map<string, Value>()
@@ -155,11 +158,13 @@ export class InferenceSession extends SessionBase {
   }
 
   /**
-   * Loads a model from a path, a URL, bytes, or what a browser has bytes in: a Response (progress, caches and integrity are then the caller's), a Blob, a
-   * stream. Bytes must not change while the session lives: weights are not copied until they are used.
+   * Loads a model from a path, a URL, bytes, or what a browser has bytes in: a Response (progress, caches and integrity
+   * are then the caller's), a Blob, a stream. Bytes must not change while the session lives: weights are not copied
+   * until they are used.
    *
-   * @throws LanewiseError `E_PARSE`, `E_TENSOR`, `E_EXTERNAL`, `E_GRAPH` for a bad file, `E_UNSUPPORTED` with every operator that is
-   *   not known, `E_BUDGET` if the weights do not fit the memory limit; with `warmUp` also `E_VALUE` if a size is not known, and what a run would.
+   * @throws LanewiseError `E_PARSE`, `E_TENSOR`, `E_EXTERNAL`, `E_GRAPH` for a bad file, `E_UNSUPPORTED` with every
+   *   operator that is not known, `E_BUDGET` if the weights do not fit the memory limit; with `warmUp` also `E_VALUE`
+   *   if a size is not known, and what a run would.
    */
   static create(location: string | URL, options?: SessionOptions): Promise<InferenceSession>
   static create(
@@ -185,11 +190,12 @@ export class InferenceSession extends SessionBase {
   }
 
   /**
-   * Loads a model without a promise: for audio worklets and other places that cannot wait. The kernels are those of the option `wasmModule`; without it, those
-   * of a session that was created before, in Node those beside the library, with `lanewise/inline` its own.
+   * Loads a model without a promise: for audio worklets and other places that cannot wait. The kernels are those of the
+   * option `wasmModule`; without it, those of a session that was created before, in Node those beside the library, with
+   * `lanewise/inline` its own.
    *
-   * @throws LanewiseError as {@link create}; `E_STATE` for what has to be waited for: `threads`, `warmUp`, external files that are no bytes, kernels that are
-   *   not here.
+   * @throws LanewiseError as {@link create}; `E_STATE` for what has to be waited for: `threads`, `warmUp`, external
+   *   files that are no bytes, kernels that are not here.
    */
   static createSync(bytes: Uint8Array | ArrayBufferLike, options?: SessionOptions): InferenceSession {
     return finishNow(InferenceSession.made(bytes, options))
@@ -230,7 +236,10 @@ export class InferenceSession extends SessionBase {
     }
   }
 
-  /** What the outputs are: as the file declares them, or as it follows from the inputs where the file says little or what is not so. */
+  /**
+   * What the outputs are: as the file declares them, or as it follows from the inputs where the file says little or
+   * what is not so.
+   */
   get outputMetadata(): readonly ValueMetadata[] {
     return this.outputTypes
   }
@@ -259,8 +268,9 @@ export class InferenceSession extends SessionBase {
   }
 
   /**
-   * Why one thread runs the model where the options leave room for more: a page that is not cross-origin isolated, one core, a quota of the control group,
-   * kernels that cannot be had; undefined where there are several, or one was asked for.
+   * Why one thread runs the model where the options leave room for more: a page that is not cross-origin isolated, one
+   * core, a quota of the control group, kernels that cannot be had; undefined where there are several, or one was asked
+   * for.
    */
   get oneThread(): string | undefined {
     return this.context.oneThread
@@ -274,15 +284,15 @@ export class InferenceSession extends SessionBase {
   /**
    * Runs the model. Runs of one session are queued; each is right.
    *
-   * An input that is one of the session's `states` is what its output was at the end of the last run, unless `feeds` has it: the first run needs it, and so
-   * does one after a run that broke off in the middle. Where operators allow (recurrent layers, TensorScatter, attention over a buffer), it is changed
-   * where it lies in memory.
+   * An input that is one of the session's `states` is what its output was at the end of the last run, unless `feeds`
+   * has it: the first run needs it, and so does one after a run that broke off in the middle. Where operators allow
+   * (recurrent layers, TensorScatter, attention over a buffer), it is changed where it lies in memory.
    *
    * @param feeds - a value for every input, by name.
-   * @param fetches - names of the values to return (outputs, or any value inside the graph), or tensors to write the results to.
-   *   Left out: every output that is not the next run's state.
-   * @throws LanewiseError `E_TENSOR` for wrong feeds, `E_SHAPE` and `E_VALUE` if operators refuse shapes or values, `E_BUDGET` over the
-   *   memory limit, `E_STATE` after release or if the signal fires.
+   * @param fetches - names of the values to return (outputs, or any value inside the graph), or tensors to write the
+   *   results to. Left out: every output that is not the next run's state.
+   * @throws LanewiseError `E_TENSOR` for wrong feeds, `E_SHAPE` and `E_VALUE` if operators refuse shapes or values,
+   *   `E_BUDGET` over the memory limit, `E_STATE` after release or if the signal fires.
    */
   run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Tensor>>
   run(feeds: Feeds, fetches?: Fetches, options?: RunOptions): Promise<Record<string, Tensor>>
@@ -305,11 +315,13 @@ export class InferenceSession extends SessionBase {
   }
 
   /**
-   * Runs the model without a promise, with the same results and errors as {@link run}. An input that is bound ({@link input}) may be left out, all of them by
-   * leaving out `feeds`; outputs that are bound ({@link output}) are not among the results unless they are fetched by name. Where all inputs and outputs are
-   * bound, or are states, a run copies and allocates nothing.
+   * Runs the model without a promise, with the same results and errors as {@link run}. An input that is bound
+   * ({@link input}) may be left out, all of them by leaving out `feeds`; outputs that are bound ({@link output}) are
+   * not among the results unless they are fetched by name. Where all inputs and outputs are bound, or are states, a run
+   * copies and allocates nothing.
    *
-   * @throws LanewiseError as {@link run}; `E_STATE` while another run is under way, and where the run would have to wait.
+   * @throws LanewiseError as {@link run}; `E_STATE` while another run is under way, and where the run would have to
+   *   wait.
    */
   runSync(feeds?: Feeds, options?: RunOptions): Record<string, Tensor>
   runSync(feeds?: Feeds, fetches?: Fetches, options?: RunOptions): Record<string, Tensor>
@@ -324,13 +336,15 @@ export class InferenceSession extends SessionBase {
   }
 
   /**
-   * An input in WebAssembly memory, for the caller to write: runs whose `feeds` leave it out take it from there. All zeros at first. It stays as it is until it
-   * is written again; binding the input once more gives it another place, and the tensor from before throws.
+   * An input in WebAssembly memory, for the caller to write: runs whose `feeds` leave it out take it from there. All
+   * zeros at first. It stays as it is until it is written again; binding the input once more gives it another place,
+   * and the tensor from before throws.
    *
    * @typeParam T - the type of its elements, which the compiler cannot know.
    * @param dims - sizes of the axes; may be left out where the model declares them all.
-   * @throws LanewiseError `E_TENSOR` for what is no input or has other sizes, `E_VALUE` for sizes that are not known, `E_UNSUPPORTED` for strings and what is no
-   *   tensor, `E_BUDGET` over the memory limit, `E_STATE` while a run is under way or after release.
+   * @throws LanewiseError `E_TENSOR` for what is no input or has other sizes, `E_VALUE` for sizes that are not known,
+   *   `E_UNSUPPORTED` for strings and what is no tensor, `E_BUDGET` over the memory limit, `E_STATE` while a run is
+   *   under way or after release.
    */
   input<T extends DType = 'float32'>(name: string, dims?: readonly number[]): BoundTensor<T> {
     this.refuseMeanwhile('binding an input')
@@ -341,11 +355,13 @@ export class InferenceSession extends SessionBase {
   }
 
   /**
-   * An output, or any other value inside the graph, where runs leave it in WebAssembly memory: from the end of a run to the beginning of the next.
+   * An output, or any other value inside the graph, where runs leave it in WebAssembly memory: from the end of a run to
+   * the beginning of the next.
    *
    * @typeParam T - the type of its elements, which the compiler cannot know.
-   * @throws LanewiseError `E_TENSOR` if the model has no such value, `E_STATE` while a run is under way or after release. The tensor's `data` and `dims` throw
-   *   `E_STATE` where the last run has not made it, `E_UNSUPPORTED` where it is nothing that lies in memory (a string, a sequence, what plain TypeScript made).
+   * @throws LanewiseError `E_TENSOR` if the model has no such value, `E_STATE` while a run is under way or after
+   *   release. The tensor's `data` and `dims` throw `E_STATE` where the last run has not made it, `E_UNSUPPORTED` where
+   *   it is nothing that lies in memory (a string, a sequence, what plain TypeScript made).
    */
   output<T extends DType = 'float32'>(name: string): BoundTensor<T> {
     this.refuseMeanwhile('binding an output')

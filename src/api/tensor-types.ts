@@ -2,7 +2,10 @@
 import type { DType } from '../core/dtype.js'
 import type { PinnedTensor, Tensor, TensorData, TensorSource } from './tensor.js'
 
-/** A type of the environment (a browser's `ImageData`, a `GPUBuffer`) where its declarations are there, else the fallback. */
+/**
+ * A type of the environment (a browser's `ImageData`, a `GPUBuffer`) where its declarations are there, else the
+ * fallback.
+ */
 export type GlobalType<Name extends string, Fallback = unknown> = typeof globalThis extends {
   readonly [K in Name]: { prototype: infer T }
 }
@@ -73,7 +76,10 @@ export type ImageFormat = 'RGB' | 'RGBA' | 'BGR' | 'RBG'
 /** The order of axes of a tensor made of a picture. */
 export type ImageTensorLayout = 'NHWC' | 'NCHW'
 
-/** How colours (0 to 255) and elements of a tensor relate: `(colour + bias) / mean` on the way in, `(element - bias) * mean` out. */
+/**
+ * How colours (0 to 255) and elements of a tensor relate: `(colour + bias) / mean` on the way in,
+ * `(element - bias) * mean` out.
+ */
 export interface OptionsNormalizationParameters {
   /** Bias and mean, one for all channels or one for each in the order of channels; 0 and 255 by default. */
   norm?: {
@@ -84,7 +90,10 @@ export interface OptionsNormalizationParameters {
 
 /** Options of {@link TensorFactory.fromImage}. */
 export interface TensorFromImageOptions extends OptionsNormalizationParameters {
-  /** Rows and columns that are taken of the picture, from its upper left corner; what lies outside it is black and transparent. */
+  /**
+   * Rows and columns that are taken of the picture, from its upper left corner; what lies outside it is black and
+   * transparent.
+   */
   resizedHeight?: number
   /** Columns, see `resizedHeight`; all by default. */
   resizedWidth?: number
@@ -124,10 +133,11 @@ export type ImageSource = GlobalType<'ImageData'> | GlobalType<'HTMLImageElement
 /** Makes tensors of other things. */
 export interface TensorFactory {
   /**
-   * A picture as float32[1, channels, height, width]: `ImageData`, an `HTMLImageElement`, an `ImageBitmap` or an address.
+   * A picture as float32[1, channels, height, width]: `ImageData`, an `HTMLImageElement`, an `ImageBitmap` or an
+   * address.
    *
-   * @throws LanewiseError `E_UNSUPPORTED` where there is no canvas or for another layout, `E_VALUE` for options that do not go with the source,
-   *   `E_EXTERNAL` if the address cannot be loaded.
+   * @throws LanewiseError `E_UNSUPPORTED` where there is no canvas or for another layout, `E_VALUE` for options that do
+   *   not go with the source, `E_EXTERNAL` if the address cannot be loaded.
    */
   fromImage(
     image: ImageSource,

@@ -27,7 +27,10 @@ import type {
   TensorToImageDataOptions,
 } from './tensor-types.js'
 
-/** What a tensor's elements are stored in for a user: as in the library, but float16 as `Float16Array` where the engine has one, and 4-bit types packed. */
+/**
+ * What a tensor's elements are stored in for a user: as in the library, but float16 as `Float16Array` where the engine
+ * has one, and 4-bit types packed.
+ */
 export type TensorData = HostData | Uint8ClampedArray
 
 /** Anything a tensor can be made from: its storage, or plain numbers, bigints, booleans or strings. */
@@ -51,8 +54,8 @@ type Float16ArrayConstructor = new (buffer: ArrayBufferLike, byteOffset: number,
 const Float16 = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float16Array
 
 /**
- * A multidimensional array: the input and output of a session. The names, constructor forms and storage types are those of onnxruntime-web,
- * and all ONNX element types are known besides.
+ * A multidimensional array: the input and output of a session. The names, constructor forms and storage types are those
+ * of onnxruntime-web, and all ONNX element types are known besides.
  *
  * @example
  * import { Tensor } from 'lanewise'
@@ -85,7 +88,10 @@ export interface Tensor extends MaybeDisposable {
   getData(releaseData?: boolean): Promise<Tensor.DataType>
   /** The same elements under another shape of the same size; the data is shared. @throws LanewiseError `E_TENSOR`. */
   reshape(dims: readonly number[]): Tensor
-  /** A tensor [1, channels, height, width] as a picture of a browser. @throws LanewiseError `E_SHAPE`, `E_UNSUPPORTED` where there is no canvas. */
+  /**
+   * A tensor [1, channels, height, width] as a picture of a browser. @throws LanewiseError `E_SHAPE`, `E_UNSUPPORTED`
+   * where there is no canvas.
+   */
   toImageData(options?: TensorToImageDataOptions): GlobalType<'ImageData'>
   /** The same as the address of a PNG. @throws LanewiseError as {@link toImageData}. */
   toDataURL(options?: TensorToImageDataOptions): string
@@ -335,7 +341,10 @@ function arrayName(type: DType): string {
   return packedBits(type) ? 'a Uint8Array of packed elements' : `a ${makeData(type, 0).constructor.name}`
 }
 
-/** A user's tensor as the library keeps tensors, sharing memory where the storage is the same. @throws LanewiseError `E_TENSOR` for a detached buffer. */
+/**
+ * A user's tensor as the library keeps tensors, sharing memory where the storage is the same. @throws LanewiseError
+ * `E_TENSOR` for a detached buffer.
+ */
 export function toHost(tensor: Tensor, name: string): HostTensor {
   const { dims, size, data } = tensor
   const type = tensor.type as DType
@@ -360,7 +369,8 @@ export function toHost(tensor: Tensor, name: string): HostTensor {
 }
 
 /**
- * Puts a result into the tensor it was meant for, if {@link toHost} could not lend that tensor's own storage: packed elements are unpacked for a run.
+ * Puts a result into the tensor it was meant for, if {@link toHost} could not lend that tensor's own storage: packed
+ * elements are unpacked for a run.
  */
 export function writeBack(tensor: { readonly data?: unknown }, { dtype, data }: HostTensor): void {
   const bits = packedBits(dtype)

@@ -8,8 +8,8 @@ import type { TensorType } from '../ir/op.js'
 import { fromHost, Tensor, toHost, type TensorSource } from './tensor.js'
 
 /**
- * What a tensor is known by: anything that has it is taken for one, such as a tensor of onnxruntime-common, of another copy of this library or of another
- * JavaScript realm. `getData` is called where `data` is elsewhere (GPU memory).
+ * What a tensor is known by: anything that has it is taken for one, such as a tensor of onnxruntime-common, of another
+ * copy of this library or of another JavaScript realm. `getData` is called where `data` is elsewhere (GPU memory).
  */
 export interface TensorLike {
   /** The element type, by onnxruntime's names (`float32`, `int64` …). */
@@ -22,7 +22,10 @@ export interface TensorLike {
   getData?(): Promise<unknown>
 }
 
-/** Anything a model takes or gives: a tensor; an array for a sequence; a Map for a map; null for an optional that is empty. */
+/**
+ * Anything a model takes or gives: a tensor; an array for a sequence; a Map for a map; null for an optional that is
+ * empty.
+ */
 export type ModelValue =
   | Tensor
   | TensorLike
@@ -110,7 +113,9 @@ export function isElsewhere(value: unknown): value is TensorLike & { getData(): 
   return typeof value.getData === 'function'
 }
 
-/** A tensor as the library keeps it. @throws LanewiseError `E_TENSOR` naming it if it is none, or refuses to be read. */
+/**
+ * A tensor as the library keeps it. @throws LanewiseError `E_TENSOR` naming it if it is none, or refuses to be read.
+ */
 export function hostOf(value: TensorLike, name: string): HostTensor {
   return reading(name, () => {
     if (value instanceof Tensor) return toHost(value, name)

@@ -35,7 +35,8 @@ function parsed(op: OpDefinition, given: Readonly<Record<string, unknown>>): Att
  *
  * @param attributes - as ONNX names them; defaults are filled in. An object that is used again is checked only once.
  * @param outputs - how many of the operator's outputs are wanted.
- * @throws LanewiseError as the operator's shape inference does, with the operator and the scope; `E_UNSUPPORTED` for types without a kernel.
+ * @throws LanewiseError as the operator's shape inference does, with the operator and the scope; `E_UNSUPPORTED` for
+ *   types without a kernel.
  */
 export function apply(
   device: Device,

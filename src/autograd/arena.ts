@@ -15,9 +15,9 @@ interface Gap {
 }
 
 /**
- * Memory of one training step. What is freed inside the step is taken again by later requests, from the smallest gap that holds them; everything else
- * goes at once when the step ends. A step that needed several stretches of memory leaves one behind that is long enough, so that the steps after it
- * reserve nothing.
+ * Memory of one training step. What is freed inside the step is taken again by later requests, from the smallest gap
+ * that holds them; everything else goes at once when the step ends. A step that needed several stretches of memory
+ * leaves one behind that is long enough, so that the steps after it reserve nothing.
  */
 export class StepArena {
   private chunks: Chunk[] = []

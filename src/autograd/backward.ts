@@ -12,15 +12,17 @@ import { Parameter, Variable } from './variable.js'
 export interface NonFinite {
   /** The operator's ONNX name. */
   readonly op: string
-  /** Where in the model, e.g. "features/0"; in a step without modules the place in the step: "operation 3 of the step". */
+  /**
+   * Where in the model, e.g. "features/0"; in a step without modules the place in the step: "operation 3 of the step".
+   */
   readonly scope: string
   /** The input by which its gradient is not finite; undefined if its result is not. */
   readonly gradientOf?: number
 }
 
 /**
- * One walk back over a tape. The gradient of a value has the value's order of axes; memory of gradients that have been used is free for the
- * next ones, so that the walk needs little more than its widest place.
+ * One walk back over a tape. The gradient of a value has the value's order of axes; memory of gradients that have been
+ * used is free for the next ones, so that the walk needs little more than its widest place.
  */
 export class BackwardPass {
   /** Gradients that have been added up so far. */
@@ -222,7 +224,10 @@ export class BackwardPass {
   }
 }
 
-/** Kernels of gradients know float32: a gradient by a value of another float type is refused by name, unless none of its elements are looked at. */
+/**
+ * Kernels of gradients know float32: a gradient by a value of another float type is refused by name, unless none of its
+ * elements are looked at.
+ */
 function checkTypes(node: TapeNode, gradient: Gradient): void {
   if (gradient.anyFloat) return
   const { op, inputs } = node
@@ -286,7 +291,9 @@ class NodeFlow implements Flow {
   }
 }
 
-/** @throws LanewiseError `E_STATE` and `E_SHAPE` for a value from which no walk can begin, or not with this gradient. */
+/**
+ * @throws LanewiseError `E_STATE` and `E_SHAPE` for a value from which no walk can begin, or not with this gradient.
+ */
 export function checkRoot(root: Variable, seed: Variable | undefined, targets: readonly Variable[] | undefined): void {
   if (!root.node && targets?.includes(root) !== true)
     throw new LanewiseError(
@@ -305,7 +312,10 @@ export function checkRoot(root: Variable, seed: Variable | undefined, targets: r
   }
 }
 
-/** The first operator on a tape whose result is not finite, or else the first on the way back whose gradient by a parameter is not. */
+/**
+ * The first operator on a tape whose result is not finite, or else the first on the way back whose gradient by a
+ * parameter is not.
+ */
 export function firstNonFinite(tape: readonly TapeNode[], finite: (placed: Placed) => boolean): NonFinite | undefined {
   for (const node of tape) {
     for (const output of node.outputs)

@@ -40,13 +40,16 @@ export interface DeviceOptions {
   readonly memoryLimit?: number
   /** `exact` avoids algorithms that trade accuracy for speed (Winograd). */
   readonly accuracy?: 'fast' | 'exact'
-  /** Where the device's generator of random numbers begins; 0 by default. Nothing random happens in training that does not come from it. */
+  /**
+   * Where the device's generator of random numbers begins; 0 by default. Nothing random happens in training that does
+   * not come from it.
+   */
   readonly seed?: number
   /** A compiled training build, where nothing may be compiled at run time. */
   readonly wasmModule?: WebAssembly.Module
   /**
-   * Threads to use: a number, or `'auto'` for as many as there are cores, up to eight, and one where memory cannot be shared. They never change a bit of a result.
-   * Default: what `env.wasm.numThreads` says, else `'auto'`.
+   * Threads to use: a number, or `'auto'` for as many as there are cores, up to eight, and one where memory cannot be
+   * shared. They never change a bit of a result. Default: what `env.wasm.numThreads` says, else `'auto'`.
    */
   readonly threads?: number | 'auto'
 }
@@ -114,7 +117,8 @@ export class Device {
   }
 
   /**
-   * Loads the training kernels. The first device becomes {@link Device.current}, which modules use unless they are given another.
+   * Loads the training kernels. The first device becomes {@link Device.current}, which modules use unless they are
+   * given another.
    *
    * @throws LanewiseError `E_UNSUPPORTED` if the engine cannot run the build.
    */
@@ -176,7 +180,10 @@ export class Device {
     return this.context.threads?.count ?? 1
   }
 
-  /** Why there is one thread where the options leave room for more; undefined where there are several, or one was asked for. */
+  /**
+   * Why there is one thread where the options leave room for more; undefined where there are several, or one was asked
+   * for.
+   */
   get oneThread(): string | undefined {
     return this.context.oneThread
   }
@@ -187,10 +194,11 @@ export class Device {
   }
 
   /**
-   * One step of a training, or one prediction: tensors made inside live until it ends. Returns what `work` returns, which must not be one of
-   * them ({@link keep} copies one out).
+   * One step of a training, or one prediction: tensors made inside live until it ends. Returns what `work` returns,
+   * which must not be one of them ({@link keep} copies one out).
    *
-   * @throws LanewiseError `E_STATE` for a step inside a step; `E_VALUE` for an async function, which would go on when the step is over.
+   * @throws LanewiseError `E_STATE` for a step inside a step; `E_VALUE` for an async function, which would go on when
+   *   the step is over.
    */
   step<T>(work: () => T): T {
     checkArguments('step', { work }, 'function')
@@ -241,7 +249,8 @@ export class Device {
   }
 
   /**
-   * Runs `work` under a name that errors alone show, where nothing else gives one: the class of a layer that is applied by itself.
+   * Runs `work` under a name that errors alone show, where nothing else gives one: the class of a layer that is applied
+   * by itself.
    *
    * @internal
    */
@@ -272,8 +281,8 @@ export class Device {
   }
 
   /**
-   * A tensor of the current step from elements in logical order, copied. A number alone is a tensor without axes. Lists of numbers, nested or with a shape, become float32; those of bigints int64,
-   * those of booleans bool.
+   * A tensor of the current step from elements in logical order, copied. A number alone is a tensor without axes. Lists
+   * of numbers, nested or with a shape, become float32; those of bigints int64, those of booleans bool.
    *
    * @throws LanewiseError `E_TENSOR` for what is no tensor and for elements that do not fill the shape.
    */
@@ -284,7 +293,9 @@ export class Device {
     return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), { step: this.currentStep })
   }
 
-  /** A tensor whose elements the program knows: axes, sizes, indices. It is kept out of memory until a kernel wants it. */
+  /**
+   * A tensor whose elements the program knows: axes, sizes, indices. It is kept out of memory until a kernel wants it.
+   */
   constant(source: Tensor | HostTensor): Variable {
     const host = hostOf(source)
     return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), {
@@ -314,8 +325,9 @@ export class Device {
   }
 
   /**
-   * The first applied operator of this step with a result that is not finite; if all of them are finite, the operator whose gradient by a parameter
-   * was the first on the way back that is not. What to name when a loss or a gradient is NaN.
+   * The first applied operator of this step with a result that is not finite; if all of them are finite, the operator
+   * whose gradient by a parameter was the first on the way back that is not. What to name when a loss or a gradient is
+   * NaN.
    */
   firstNonFinite(): NonFinite | undefined {
     const finite = (placed: Placed): boolean => (this.hostOf(placed).data as Float32Array).every(Number.isFinite)

@@ -9,11 +9,12 @@ import { Variable, type BackwardOptions } from './variable.js'
 /**
  * The gradients of one number by some tensors, without touching the `grad` of any parameter.
  *
- * @param of - the number, made in this step from the inputs; or a function that makes it from them: then `inputs` may be any tensors, and the function is
- * given tensors with the same elements, of which it is recorded what becomes.
+ * @param of - the number, made in this step from the inputs; or a function that makes it from them: then `inputs` may
+ * be any tensors, and the function is given tensors with the same elements, of which it is recorded what becomes.
  * @param inputs - parameters, tensors that were made on the way, or with a function any float32 tensors.
  * @returns for each input a tensor of its shape; zeros where nothing depends on it.
- * @throws LanewiseError `E_SHAPE` if `of` is more than one number; `E_STATE` as {@link Variable.backward}; `E_VALUE` for no inputs.
+ * @throws LanewiseError `E_SHAPE` if `of` is more than one number; `E_STATE` as {@link Variable.backward}; `E_VALUE`
+ *   for no inputs.
  *
  * @example
  * import { Device, F, grad } from 'lanewise/train'
@@ -92,7 +93,8 @@ export interface Recomputed {
 }
 
 /**
- * Applies a function whose intermediate values are not kept: on the way back it is applied again to its inputs. Memory for time (Chen et al., 2016).
+ * Applies a function whose intermediate values are not kept: on the way back it is applied again to its inputs. Memory
+ * for time (Chen et al., 2016).
  *
  * @internal
  */

@@ -1,5 +1,5 @@
-// The operators that layers, losses and functions apply, each with its gradient: an app carries those that something in it applies. What meets operators by their
-// names, a graph from a file and `F.op`, takes all of `ops/gradients.ts`.
+// The operators that layers, losses and functions apply, each with its gradient: an app carries those that something in
+// it applies. What meets operators by their names, a graph from a file and `F.op`, takes all of `ops/gradients.ts`.
 import { withGradient } from '../ir/gradient.js'
 import * as attention from '../ops/attention/attention-gradient.js'
 import * as conv from '../ops/conv/conv-gradient.js'

@@ -34,7 +34,10 @@ export interface TapeNode {
 
 /** What an applied operator was, for exporters and tools: the same record, whether a gradient is wanted or not. */
 export type Trace = Pick<TapeNode, 'op' | 'attributes' | 'inputs' | 'outputs' | 'scope'> & {
-  /** For operators with a graph inside, made when the graph around it is: what the inner one uses of it, and the attributes for those values. */
+  /**
+   * For operators with a graph inside, made when the graph around it is: what the inner one uses of it, and the
+   * attributes for those values.
+   */
   readonly body?: {
     readonly captures: readonly Variable[]
     attributes(captured: readonly Value[]): Readonly<Record<string, unknown>>

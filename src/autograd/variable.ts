@@ -11,9 +11,11 @@ import type { Device } from './device.js'
 import type { TapeNode } from './tape.js'
 
 /**
- * A tensor in a {@link Device}'s memory, to which operators are applied and, under a tape, by which gradients are taken.
+ * A tensor in a {@link Device}'s memory, to which operators are applied and, under a tape, by which gradients are
+ * taken.
  *
- * One made inside a step lives until that step ends; using it afterwards throws `E_STATE`. {@link Device.keep} copies it out.
+ * One made inside a step lives until that step ends; using it afterwards throws `E_STATE`. {@link Device.keep} copies
+ * it out.
  */
 export class Variable {
   static readonly name = 'Variable'
@@ -72,7 +74,10 @@ export class Variable {
     return this.tracked
   }
 
-  /** Whether a gradient by it has a meaning: of integers those have one that the tape follows, since they stand for floats. @internal */
+  /**
+   * Whether a gradient by it has a meaning: of integers those have one that the tape follows, since they stand for
+   * floats. @internal
+   */
   get followed(): boolean {
     return this.requiresGrad && (this.step >= 0 || isFloat(this.dtype))
   }
@@ -92,7 +97,10 @@ export class Variable {
     return this.placed.size
   }
 
-  /** @throws LanewiseError `E_STATE` if the step it was made in is over, or its device or itself was disposed of. @internal */
+  /**
+   * @throws LanewiseError `E_STATE` if the step it was made in is over, or its device or itself was disposed
+   *   of. @internal
+   */
   check(): void {
     this.device.context.check()
     this.owner?.check()
@@ -137,11 +145,12 @@ export class Variable {
   /**
    * Adds the gradient of this value by every {@link Parameter} it was made from to the parameter's `grad`.
    *
-   * Of what a step has made gradients are taken once, as in PyTorch: what two losses share is kept for the second by `retainGraph` of the first.
+   * Of what a step has made gradients are taken once, as in PyTorch: what two losses share is kept for the second by
+   * `retainGraph` of the first.
    *
    * @param gradient - the gradient by this value, of its shape; 1 by default, for a value with one element.
-   * @throws LanewiseError `E_STATE` if no tape has it, if gradients were taken of something it was made from, or if a parameter has changed since;
-   * `E_SHAPE` for several elements without `gradient`.
+   * @throws LanewiseError `E_STATE` if no tape has it, if gradients were taken of something it was made from, or if a
+   * parameter has changed since; `E_SHAPE` for several elements without `gradient`.
    */
   backward(gradient?: Variable | BackwardOptions, options: BackwardOptions = {}): void {
     this.check()
@@ -205,7 +214,8 @@ export interface ParameterOptions {
 }
 
 /**
- * A tensor that lasts and is learned: weights and biases. `grad` is added to by every backward pass until {@link zeroGrad}.
+ * A tensor that lasts and is learned: weights and biases. `grad` is added to by every backward pass until
+ * {@link zeroGrad}.
  */
 export class Parameter extends Variable {
   private gradient: Placed | undefined
@@ -277,7 +287,10 @@ export class Parameter extends Variable {
     this.changed()
   }
 
-  /** Sets the elements to another tensor's, without JavaScript seeing them. @throws LanewiseError `E_TENSOR` if type or shape differ. */
+  /**
+   * Sets the elements to another tensor's, without JavaScript seeing them. @throws LanewiseError `E_TENSOR` if type or
+   * shape differ.
+   */
   copyFrom(source: Variable): void {
     this.check()
     source.check()

@@ -15,8 +15,8 @@ export interface Difference {
 }
 
 /**
- * Floats agree if |a − b| ≤ 1e-4 · max|reference| + 1e-3 · |reference| for every element; 8-bit integers may be one step apart, everything
- * else has to be equal.
+ * Floats agree if |a − b| ≤ 1e-4 · max|reference| + 1e-3 · |reference| for every element; 8-bit integers may be one
+ * step apart, everything else has to be equal.
  */
 export function differenceOf(actual: HostTensor | undefined, reference: HostTensor | undefined): Difference {
   if (!actual || !reference) return { agrees: actual === reference, largest: 0, scale: 0, reason: 'no tensors' }

@@ -34,9 +34,9 @@ export function hostResults(results: Readonly<Record<string, unknown>>): Record<
 }
 
 /**
- * The first value, in the order of `places`, that differs from the reference. Fetching every value keeps the graph passes from fusing
- * anything; if then all of them agree and the outputs still do not, a pass is to blame, and values are fetched alone, which lets the
- * passes work on what leads to them.
+ * The first value, in the order of `places`, that differs from the reference. Fetching every value keeps the graph
+ * passes from fusing anything; if then all of them agree and the outputs still do not, a pass is to blame, and values
+ * are fetched alone, which lets the passes work on what leads to them.
  */
 export async function findDivergence(
   session: Pick<InferenceSession, 'run' | 'outputNames'>,

@@ -33,7 +33,10 @@ async function rewrite(
   })
 }
 
-/** Files get their names when all is written: the model may be written in its own place, and a refusal must not cost it its tensors. */
+/**
+ * Files get their names when all is written: the model may be written in its own place, and a refusal must not cost it
+ * its tensors.
+ */
 function write(graph: ModelGraph, output: string, flags: Flags): number {
   const opset = numberFlag(flags, 'opset', { whole: true })
   const [location, part] = [`${output}.data`, `${output}.part`]

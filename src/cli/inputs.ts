@@ -190,7 +190,10 @@ async function tensorFrom(
   )
 }
 
-/** NumPy makes float64 and int64 where nobody asks for less: numbers are converted to what the model wants, unless a fraction would be lost. */
+/**
+ * NumPy makes float64 and int64 where nobody asks for less: numbers are converted to what the model wants, unless a
+ * fraction would be lost.
+ */
 function converted(tensor: HostTensor, dtype: DType, name: string): HostTensor {
   if (tensor.dtype === dtype) return tensor
   const text = tensor.dtype === 'string' || dtype === 'string'

@@ -15,7 +15,9 @@ export type PeerName = 'onnxruntime-web' | 'onnxruntime-node'
 export interface Peer {
   readonly name: PeerName
   readonly version: string
-  /** @param fetches - the outputs to fetch, all if left out: onnxruntime-web gives none where one of them is no tensor. */
+  /**
+   * @param fetches - the outputs to fetch, all if left out: onnxruntime-web gives none where one of them is no tensor.
+   */
   run(
     feeds: Readonly<Record<string, Tensor>>,
     fetches?: readonly string[],

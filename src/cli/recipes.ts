@@ -36,7 +36,9 @@ export async function recipeOf(name: string, needsDevice: boolean, flags: Flags 
   return checked(configure(Object.fromEntries(chosen)), path)
 }
 
-/** The options of a recipe that is named among arguments; none if there is no such recipe: what is wrong is said later. */
+/**
+ * The options of a recipe that is named among arguments; none if there is no such recipe: what is wrong is said later.
+ */
 export async function optionsOfRecipe(args: readonly string[]): Promise<Readonly<Record<string, RecipeOption>>> {
   const path = args
     .filter((argument) => !argument.startsWith('-'))
@@ -74,7 +76,10 @@ export async function evaluationOf(
   return evaluation as (options: RecipeEvaluationOptions) => Promise<RecipeEvaluation>
 }
 
-/** The recipe that lies beside a model's file under its name, if there is one and it is not for one of the sets that are known. */
+/**
+ * The recipe that lies beside a model's file under its name, if there is one and it is not for one of the sets that are
+ * known.
+ */
 export async function recipeBeside(model: string): Promise<TaskRecipe | undefined> {
   const path = ['.ts', '.js'].map((ending) => resolve(model.replace(/\.onnx$/, ending))).find(existsSync)
   if (path === undefined || !model.endsWith('.onnx')) return undefined

@@ -128,7 +128,9 @@ export const work: Command = {
 /** Milliseconds between two lines where there is no terminal. */
 const LINE_EVERY = 10_000
 
-/** On standard error: how far it is, how quick, and how long it takes. A bar on a terminal, else a line now and then. */
+/**
+ * On standard error: how far it is, how quick, and how long it takes. A bar on a terminal, else a line now and then.
+ */
 class ProgressBar {
   private readonly begun = performance.now()
   private lastLine = performance.now()

@@ -152,7 +152,9 @@ async function search(
   result(figures)
 }
 
-/** Layers of the recipe's model. @throws LanewiseError `E_VALUE` if the recipe does not say what they are applied to. */
+/**
+ * Layers of the recipe's model. @throws LanewiseError `E_VALUE` if the recipe does not say what they are applied to.
+ */
 async function summaryOf(recipe: Recipe, from: string | undefined): Promise<string[]> {
   const { summary } = await import('../nn/summary.js')
   if (typeof recipe.data !== 'function') return summary(recipe.model(), [1, 28, 28]).split('\n')

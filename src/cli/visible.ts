@@ -1,4 +1,7 @@
-/** What a terminal obeys instead of showing it, and what turns the direction of writing: names in a model may hold either. */
+/**
+ * What a terminal obeys instead of showing it, and what turns the direction of writing: names in a model may hold
+ * either.
+ */
 const obeyed = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
 function code(char: string): string {

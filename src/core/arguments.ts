@@ -51,13 +51,13 @@ interface Test {
 const tests = new Map<string, Test>()
 
 /**
- * Holds the arguments of a public function to what their types say, for callers whom no compiler has told: a wrong one is named, never a TypeError from
- * somewhere inside, and an option that nobody would look at is refused.
+ * Holds the arguments of a public function to what their types say, for callers whom no compiler has told: a wrong one
+ * is named, never a TypeError from somewhere inside, and an option that nobody would look at is refused.
  *
  * @param what - the function, or the class that is made.
  * @param given - the arguments by their names.
- * @param expected - a kind for each, in that order; "any" for one that the function looks at itself. Of options their names and kinds, each of which may be
- *   left out.
+ * @param expected - a kind for each, in that order; "any" for one that the function looks at itself. Of options their
+ *   names and kinds, each of which may be left out.
  * @throws LanewiseError `E_VALUE` naming function and argument, what is expected and what was given.
  */
 export function checkArguments(

@@ -9,7 +9,8 @@ const PIECE = 2 ** 16
 /**
  * The checksum of bytes, from those of their pieces.
  *
- * @param sumOf - the checksum of assembly/lib/checksum.ts of the bytes from a place to another; of bytes in WebAssembly memory by that kernel.
+ * @param sumOf - the checksum of assembly/lib/checksum.ts of the bytes from a place to another; of bytes in WebAssembly
+ *   memory by that kernel.
  * @returns a signed number of 32 bits.
  */
 export function checksum(
@@ -27,7 +28,8 @@ function pieceSum(bytes: Uint8Array): number {
   const { byteLength } = bytes
   const whole = byteLength - (byteLength % (4 * LANES))
   const lanes = new Int32Array(LANES)
-  // Numbers in WebAssembly memory are little-endian, and so are those of every machine that runs it; only their place has to be right.
+  // Numbers in WebAssembly memory are little-endian, and so are those of every machine that runs it; only their place
+  // has to be right.
   const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()
   const words = new Int32Array(buffer, byteOffset, whole / 4)
   for (let i = 0; i < words.length; i += LANES)

@@ -2,8 +2,8 @@
 export type LogLevel = 'verbose' | 'info' | 'warning' | 'error' | 'fatal'
 
 /**
- * Settings of the whole process, in onnxruntime-web's shape so that code written for it runs unchanged. Of `wasm`, `wasmPaths` and `wasmBinary` say where
- * the kernels are; what belongs to other backends is accepted and ignored.
+ * Settings of the whole process, in onnxruntime-web's shape so that code written for it runs unchanged. Of `wasm`,
+ * `wasmPaths` and `wasmBinary` say where the kernels are; what belongs to other backends is accepted and ignored.
  */
 
 export interface Env {
@@ -45,13 +45,17 @@ export declare namespace Env {
     trace?: boolean
     initTimeout?: number
     /**
-     * Where the kernels are: what stands before `inference-simd.wasm` and `inference-relaxed.wasm`, or the address of one of them. If no kernels of this
-     * version are found there (a folder of onnxruntime's, say), those of the package are used.
+     * Where the kernels are: what stands before `inference-simd.wasm` and `inference-relaxed.wasm`, or the address of
+     * one of them. If no kernels of this version are found there (a folder of onnxruntime's, say), those of the package
+     * are used.
      */
     wasmPaths?: WasmPrefixOrFilePaths
     /** The bytes of a build of the kernels; others are ignored. */
     wasmBinary?: ArrayBufferLike | Uint8Array
-    /** What the files of kernels must be, as subresource integrity has it (`sha384-…`), by build. Checked where they are fetched. */
+    /**
+     * What the files of kernels must be, as subresource integrity has it (`sha384-…`), by build. Checked where they are
+     * fetched.
+     */
     integrity?: { readonly simd?: string; readonly relaxed?: string }
     proxy?: boolean
   }

@@ -46,8 +46,9 @@ export interface ErrorDetails {
 const NO_ROOM = /allocat|(array|string) (buffer )?(length|size)|out of memory|too big/i
 
 /**
- * An error of an operator, with its place in the graph. Running out of JavaScript's memory is one of a budget; whatever else an operator's code throws
- * (a user's operator may throw anything) becomes the cause of an `E_VALUE`. Only what has left a kernel in the middle is handed on as it is.
+ * An error of an operator, with its place in the graph. Running out of JavaScript's memory is one of a budget; whatever
+ * else an operator's code throws (a user's operator may throw anything) becomes the cause of an `E_VALUE`. Only what
+ * has left a kernel in the middle is handed on as it is.
  */
 export function errorAt(op: string, node: string, error: unknown): unknown {
   if (error instanceof LanewiseError) return error.at(op, node)

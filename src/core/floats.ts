@@ -1,11 +1,11 @@
 import type { DType } from './dtype.js'
 
 /**
- * Numbers in and out of the types that JavaScript has no arrays of: small floats, kept as bit patterns, and integers of two and
- * four bits, kept one per byte.
+ * Numbers in and out of the types that JavaScript has no arrays of: small floats, kept as bit patterns, and integers of
+ * two and four bits, kept one per byte.
  *
- * Conversions to a float round once, to the nearest, ties to even, also from float64. What happens beyond the range is ONNX's
- * Cast (opset 25): https://onnx.ai/onnx/operators/onnx__Cast.html
+ * Conversions to a float round once, to the nearest, ties to even, also from float64. What happens beyond the range is
+ * ONNX's Cast (opset 25): https://onnx.ai/onnx/operators/onnx__Cast.html
  */
 export type SmallFloat =
   | 'float16'
@@ -33,7 +33,10 @@ interface Format {
   readonly infinity?: number
   /** One zero only: what would be -0 is NaN. */
   readonly unsignedZero?: boolean
-  /** Out of range becomes the largest finite value: always, or only if the cast asks to saturate, or never (then infinity). */
+  /**
+   * Out of range becomes the largest finite value: always, or only if the cast asks to saturate, or never (then
+   * infinity).
+   */
   readonly saturates: 'always' | 'asked' | 'never'
 }
 
@@ -163,7 +166,8 @@ export function decodeFloat(dtype: SmallFloat, code: number): number {
 /**
  * The bit pattern of a number. NaN becomes the positive quiet NaN.
  *
- * @param saturate for float8 only: beyond the range stands the largest finite number, else infinity or, where there is none, NaN
+ * @param saturate for float8 only: beyond the range stands the largest finite number, else infinity or, where there is
+ *   none, NaN
  * @param roundMode for float8e8m0 only
  */
 export function encodeFloat(dtype: SmallFloat, value: number, saturate = true, roundMode: RoundMode = 'up'): number {
@@ -172,7 +176,9 @@ export function encodeFloat(dtype: SmallFloat, value: number, saturate = true, r
 
 const tables = new Map<SmallFloat, Float32Array>()
 
-/** Every value of a type by its code: 256 kB for the 16-bit ones, 1 kB or less for the others; made at the first use. */
+/**
+ * Every value of a type by its code: 256 kB for the 16-bit ones, 1 kB or less for the others; made at the first use.
+ */
 function tableOf(dtype: SmallFloat): Float32Array {
   let table = tables.get(dtype)
   if (table === undefined) {
@@ -221,7 +227,9 @@ const narrowRanges: Record<NarrowInteger, { bits: number; min: number; max: numb
   uint4: { bits: 4, min: 0, max: 15 },
 }
 
-/** The low bits of a number without its fraction, as Cast does it: -9 becomes 7 in int4. NaN and infinities become 0. */
+/**
+ * The low bits of a number without its fraction, as Cast does it: -9 becomes 7 in int4. NaN and infinities become 0.
+ */
 export function wrapInteger(dtype: NarrowInteger, value: number | bigint): number {
   const { bits, max } = narrowRanges[dtype]
   const size = 1 << bits

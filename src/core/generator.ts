@@ -47,7 +47,8 @@ export function seedsFrom(seed: number | undefined): () => number {
   let calls = 0
   return () => {
     if (start === undefined) {
-      // Asked for only when something is random: in Node the mere mention of `crypto` loads it, a third of a cold start.
+      // Asked for only when something is random: in Node the mere mention of `crypto` loads it, a third of a cold
+      // start.
       const [low, high] = new Uint32Array(Float64Array.of(seed ?? crypto.getRandomValues(new Uint32Array(1))[0]).buffer)
       start = Math.imul(Math.imul(low, 31) + high, 0x85ebca6b)
     }

@@ -10,8 +10,8 @@ export const STRING_BYTES = 24
 /** An entry of a Map, its key and its value. */
 const ENTRY_BYTES = 64
 /**
- * Strings and objects lie in JavaScript's own heap, and an engine whose heap is full ends the process instead of throwing (V8 from about 2 GiB on).
- * So they get less than that, whatever the memory limit is.
+ * Strings and objects lie in JavaScript's own heap, and an engine whose heap is full ends the process instead of
+ * throwing (V8 from about 2 GiB on). So they get less than that, whatever the memory limit is.
  */
 const HEAP_LIMIT = 2 ** 29
 
@@ -22,9 +22,10 @@ interface Size {
 }
 
 /**
- * What the values that lie in JavaScript take of a session's memory limit: strings, sequences, optionals, maps, and tensors between operators that run in
- * TypeScript. What is held counts until it is dropped. Values share tensors (a sequence and the sequence with one item more): counted is first what all would take
- * without sharing, and only where that passes the limit, every tensor once.
+ * What the values that lie in JavaScript take of a session's memory limit: strings, sequences, optionals, maps, and
+ * tensors between operators that run in TypeScript. What is held counts until it is dropped. Values share tensors (a
+ * sequence and the sequence with one item more): counted is first what all would take without sharing, and only where
+ * that passes the limit, every tensor once.
  */
 export class HostMemory {
   private readonly held = new Map<HostValue, { users: number; readonly size: Size }>()
@@ -185,7 +186,10 @@ function sizeOf(value: HostValue): Size {
 /** What sequences take that have been measured. */
 const sequences = new WeakMap<HostValue, Size>()
 
-/** A sequence is another one with an item more: where that has been measured, only the item is, so that one which grows in a loop is not measured all over. */
+/**
+ * A sequence is another one with an item more: where that has been measured, only the item is, so that one which grows
+ * in a loop is not measured all over.
+ */
 export function noteGrown(sequence: HostSequence, from: HostSequence, item: HostTensor): void {
   const known = sequences.get(from)
   if (!known) return

@@ -11,7 +11,10 @@ import {
 import { LanewiseError } from './errors.js'
 import { formatShape, sizeOf, type Shape } from './shape.js'
 
-/** A tensor whose elements are in JavaScript: constants of a model, shape arithmetic, strings, inputs and outputs of rare operators. */
+/**
+ * A tensor whose elements are in JavaScript: constants of a model, shape arithmetic, strings, inputs and outputs of
+ * rare operators.
+ */
 export interface HostTensor {
   /** The element type. */
   readonly dtype: DType
@@ -21,7 +24,10 @@ export interface HostTensor {
   readonly data: HostData
 }
 
-/** A sequence of values, all of one type (ONNX `seq(T)`). `dtype` is the element type, so that an empty one is still typed. */
+/**
+ * A sequence of values, all of one type (ONNX `seq(T)`). `dtype` is the element type, so that an empty one is still
+ * typed.
+ */
 export interface HostSequence {
   readonly kind: 'sequence'
   readonly dtype: DType
@@ -51,7 +57,10 @@ export function hostZeros(dtype: DType, shape: Shape): HostTensor {
   return { dtype, shape, data: makeData(dtype, sizeOf(shape)) }
 }
 
-/** A tensor around data that already has the storage of its dtype. @throws LanewiseError `E_TENSOR` if length or storage do not fit. */
+/**
+ * A tensor around data that already has the storage of its dtype. @throws LanewiseError `E_TENSOR` if length or storage
+ * do not fit.
+ */
 export function hostTensor(dtype: DType, shape: Shape, data: HostData): HostTensor {
   const expected = sizeOf(shape) * arrayElements(dtype)
   if (!storesDType(dtype, data) || data.length !== expected) {
@@ -71,8 +80,8 @@ export function hostTensor(dtype: DType, shape: Shape, data: HostData): HostTens
 const writers = new WeakMap<HostTensor, (into: TypedArray) => void>()
 
 /**
- * A tensor whose elements are made when they are first read, or where {@link writeElements} wants them: what is packed for a kernel at once need not lie in
- * JavaScript, too.
+ * A tensor whose elements are made when they are first read, or where {@link writeElements} wants them: what is packed
+ * for a kernel at once need not lie in JavaScript, too.
  *
  * @param write - fills an array with all elements; may be called several times.
  */

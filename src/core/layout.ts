@@ -1,8 +1,9 @@
 import { stridesOf, type Shape } from './shape.js'
 
 /**
- * The order in which a tensor's logical axes lie in memory, outermost first: `[0, 2, 3, 1]` is an N,C,H,W tensor stored channels-last.
- * A Transpose therefore moves nothing: it only renames axes, and memory is rearranged where an operator insists on another order.
+ * The order in which a tensor's logical axes lie in memory, outermost first: `[0, 2, 3, 1]` is an N,C,H,W tensor stored
+ * channels-last. A Transpose therefore moves nothing: it only renames axes, and memory is rearranged where an operator
+ * insists on another order.
  */
 export type Order = readonly number[]
 
@@ -87,8 +88,9 @@ export function channelsLast(query: LayoutQuery<unknown>): Layout {
 }
 
 /**
- * For elementwise operators with broadcasting: all operands and outputs in the order of the first operand that is not a constant, has the
- * outputs' rank and is not stored in logical order; operands of lower rank are thought to have leading axes of size 1.
+ * For elementwise operators with broadcasting: all operands and outputs in the order of the first operand that is not a
+ * constant, has the outputs' rank and is not stored in logical order; operands of lower rank are thought to have
+ * leading axes of size 1.
  */
 export function elementwise(query: LayoutQuery<unknown>): Layout {
   const rank = query.outputs[0]?.length ?? 0
@@ -110,7 +112,10 @@ export function elementwise(query: LayoutQuery<unknown>): Layout {
   }
 }
 
-/** Input 0 may lie in any order and every output of the same rank takes it: for operators that only need to find their axis. */
+/**
+ * Input 0 may lie in any order and every output of the same rank takes it: for operators that only need to find their
+ * axis.
+ */
 export function follow(query: LayoutQuery<unknown>): Layout {
   const order = query.inputs[0]?.order
   return {
@@ -120,10 +125,11 @@ export function follow(query: LayoutQuery<unknown>): Layout {
 }
 
 /**
- * For operators that only cut the logical sequence of axes differently (Reshape, Flatten, Squeeze …) and whose output is a view. Axes are
- * gathered into the smallest groups of the input and of the output that hold as many elements. Where every group lies together in
- * memory, the groups stay where they are: [N,C,H,W] stored channels-last becomes [N,C,H·W] stored channels-last, and undoing a channel
- * shuffle moves elements once. Otherwise the input is wanted in logical order.
+ * For operators that only cut the logical sequence of axes differently (Reshape, Flatten, Squeeze …) and whose output
+ * is a view. Axes are gathered into the smallest groups of the input and of the output that hold as many elements.
+ * Where every group lies together in memory, the groups stay where they are: [N,C,H,W] stored channels-last becomes
+ * [N,C,H·W] stored channels-last, and undoing a channel shuffle moves elements once. Otherwise the input is wanted in
+ * logical order.
  */
 export function regroup(query: LayoutQuery<unknown>): Layout {
   const [x] = query.inputs
@@ -141,7 +147,10 @@ export function regroup(query: LayoutQuery<unknown>): Layout {
   return { inputs: [placed.flatMap(({ from }) => from)], outputs: [placed.flatMap(({ to }) => to)] }
 }
 
-/** The smallest groups of neighbouring axes with as many elements in both shapes; an axis of size 1 goes with the group before it. */
+/**
+ * The smallest groups of neighbouring axes with as many elements in both shapes; an axis of size 1 goes with the group
+ * before it.
+ */
 function groupAxes(from: Shape, to: Shape): { from: number[]; to: number[] }[] | undefined {
   if (from.includes(0) || from.every((size) => size === 1)) return undefined
   const groups: { from: number[]; to: number[] }[] = []

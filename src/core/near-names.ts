@@ -1,6 +1,6 @@
 /**
- * Names that may be meant by one that is not there, the nearest first: those that hold it or are held by it, and those that differ in few characters
- * (Levenshtein, 1966).
+ * Names that may be meant by one that is not there, the nearest first: those that hold it or are held by it, and those
+ * that differ in few characters (Levenshtein, 1966).
  */
 export function nearNames(name: string, names: Iterable<string>, most = 3): string[] {
   const wanted = name.toLowerCase()

@@ -72,7 +72,10 @@ export function checkText(what: string, value: unknown): asserts value is string
   throw new LanewiseError('E_VALUE', `${what} must be a string, got ${actual}`, { expected: 'a string', actual })
 }
 
-/** An object of named settings: no list, no map, nothing with a class of its own behaviour. @throws LanewiseError `E_VALUE`. */
+/**
+ * An object of named settings: no list, no map, nothing with a class of its own behaviour. @throws LanewiseError
+ * `E_VALUE`.
+ */
 export function checkRecord(what: string, value: unknown): asserts value is object {
   if (typeof value === 'object' && value !== null && !(Symbol.iterator in value)) return
   const actual = kindOf(value)

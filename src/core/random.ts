@@ -14,9 +14,9 @@ function mixed(word: number): number {
 const words = new DataView(new ArrayBuffer(8))
 
 /**
- * The seeded generator of everything that is random in training: shuffling, augmentation, initial weights, masks. It is the one of the
- * random operators (xoshiro128**; normal numbers by Box and Muller over logarithms and cosines that every engine rounds alike), so a seed gives the
- * same numbers on every machine.
+ * The seeded generator of everything that is random in training: shuffling, augmentation, initial weights, masks. It is
+ * the one of the random operators (xoshiro128**; normal numbers by Box and Muller over logarithms and cosines that
+ * every engine rounds alike), so a seed gives the same numbers on every machine.
  *
  * @example
  * import { Random } from 'lanewise/train'
@@ -28,8 +28,8 @@ const words = new DataView(new ArrayBuffer(8))
 export class Random extends Generator {
   static override readonly name = 'Random'
   /**
-   * A generator for one place of a run, such as (seed, epoch, sample): what it draws does not depend on what was drawn elsewhere, so that a
-   * resumed run need not repeat anything.
+   * A generator for one place of a run, such as (seed, epoch, sample): what it draws does not depend on what was drawn
+   * elsewhere, so that a resumed run need not repeat anything.
    */
   static at(seed: number, ...place: readonly number[]): Random {
     const random = new Random(seed)
@@ -50,7 +50,9 @@ export class Random extends Generator {
     return low + (high - low) * this.uniform()
   }
 
-  /** A whole number in [0, below). @throws LanewiseError `E_VALUE` unless `below` is a whole number from 1 to 2^53 − 1. */
+  /**
+   * A whole number in [0, below). @throws LanewiseError `E_VALUE` unless `below` is a whole number from 1 to 2^53 − 1.
+   */
   integer(below: number): number {
     if (!Number.isSafeInteger(below) || below < 1)
       throw new LanewiseError('E_VALUE', `a whole number below ${below} cannot be drawn`)
@@ -84,7 +86,10 @@ export class Random extends Generator {
     return [a, b, c, d]
   }
 
-  /** Goes on where {@link save} was called. @throws LanewiseError `E_STATE` for anything but four words that are not all 0. */
+  /**
+   * Goes on where {@link save} was called. @throws LanewiseError `E_STATE` for anything but four words that are not
+   * all 0.
+   */
   restore(state: RandomState): this {
     const valid =
       Array.isArray(state) &&

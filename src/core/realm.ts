@@ -1,6 +1,6 @@
 /**
- * What a value is, whichever JavaScript realm made it: an iframe, `node:vm`, a test runner's sandbox. `instanceof` knows the classes of one realm
- * only; what is asked here is what the engine itself knows of the object.
+ * What a value is, whichever JavaScript realm made it: an iframe, `node:vm`, a test runner's sandbox. `instanceof`
+ * knows the classes of one realm only; what is asked here is what the engine itself knows of the object.
  */
 
 const typedArrayName = Object.getOwnPropertyDescriptor(

@@ -1,4 +1,5 @@
-// Elementary functions of float64 numbers for operators in plain TypeScript, by arithmetic that every engine rounds alike.
+// Elementary functions of float64 numbers for operators in plain TypeScript, by arithmetic that every engine rounds
+// alike.
 const LN2_HIGH = 6.9314718036912381649e-1
 const LN2_LOW = 1.90821492927058770002e-10
 
@@ -108,7 +109,10 @@ export function sigmoid(x: number): number {
 const HALF_PI_HIGH = 1.5707963267341256
 const HALF_PI_LOW = 6.077100506506192e-11
 
-/** Sine by its Taylor series after reduction to [−π/4, π/4] in two parts (Cody and Waite, 1980); for |x| up to about 10⁶. */
+/**
+ * Sine by its Taylor series after reduction to [−π/4, π/4] in two parts (Cody and Waite, 1980); for |x| up to about
+ * 10⁶.
+ */
 export function sin(x: number): number {
   return quadrant(x, 0)
 }

@@ -10,8 +10,8 @@ export const MAX_RANK = 64
 /**
  * Number of elements of a shape.
  *
- * @throws LanewiseError `E_TENSOR` if an axis is not a non-negative integer or the product passes 2^53 − 1. An axis of size 0
- *   makes the product 0 whatever stands beside it.
+ * @throws LanewiseError `E_TENSOR` if an axis is not a non-negative integer or the product passes 2^53 − 1. An axis of
+ *   size 0 makes the product 0 whatever stands beside it.
  */
 export function sizeOf(shape: Shape): number {
   let size = 1

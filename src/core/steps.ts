@@ -11,7 +11,8 @@ interface Wait {
 }
 
 /**
- * Work in steps. It yields what it waits for, and is given what that led to; or yields `undefined` where it has taken a while and events may happen.
+ * Work in steps. It yields what it waits for, and is given what that led to; or yields `undefined` where it has taken a
+ * while and events may happen.
  */
 export type Steps<T> = Generator<Wait | undefined, T, unknown>
 

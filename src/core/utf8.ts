@@ -2,7 +2,8 @@ let strict: TextDecoder | undefined
 let loose: TextDecoder | undefined
 
 /**
- * Text of UTF-8, a mark at its beginning kept. The scope of an audio worklet has no TextDecoder: there it is read as an address with escapes is.
+ * Text of UTF-8, a mark at its beginning kept. The scope of an audio worklet has no TextDecoder: there it is read as an
+ * address with escapes is.
  *
  * @param fatal - whether to throw at bytes that are not UTF-8, rather than to write the sign for something unknown.
  */

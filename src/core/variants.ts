@@ -1,6 +1,7 @@
 /**
- * By family ("conv"), the variant ("direct/taps") that operators take wherever it can compute what they ask for, instead of the one that their table
- * of variants finds fastest. For the bench, which so measures what those tables claim; nothing else sets it.
+ * By family ("conv"), the variant ("direct/taps") that operators take wherever it can compute what they ask for,
+ * instead of the one that their table of variants finds fastest. For the bench, which so measures what those tables
+ * claim; nothing else sets it.
  *
  * @internal
  */
@@ -15,7 +16,10 @@ export interface Variant<P> {
   pays(problem: P): boolean
 }
 
-/** The first variant of a table that computes a problem and pays, or the one that is forced; the last one takes everything. */
+/**
+ * The first variant of a table that computes a problem and pays, or the one that is forced; the last one takes
+ * everything.
+ */
 export function firstThatPays<P, V extends Variant<P>>(family: string, table: readonly V[], problem: P): V {
   const forced = forcedVariants.get(family)
   const chosen = forced && table.find((variant) => variant.name === forced && variant.takes(problem))

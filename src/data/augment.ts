@@ -42,8 +42,8 @@ export interface Distortion {
   /** Slanted by up to this share of the height. */
   readonly shear?: number
   /**
-   * Bent: the points of a coarse grid are moved by up to so many pixels, and the pixels between them smoothly along (a cubic B-spline, as in
-   * Rueckert et al. 1999; the idea for digits: Simard, Steinkraus and Platt, 2003).
+   * Bent: the points of a coarse grid are moved by up to so many pixels, and the pixels between them smoothly along (a
+   * cubic B-spline, as in Rueckert et al. 1999; the idea for digits: Simard, Steinkraus and Platt, 2003).
    */
   readonly elastic?: number
   /** Cells of that grid along each side; 4 by default. */

@@ -17,10 +17,12 @@ export interface CaptionedPicture {
  * Captions in one of the forms in which they are published, told apart by what the file holds:
  * - `Flickr8k.token.txt` (Hodosh et al., 2013): lines `FILE#NUMBER<tab>caption`;
  * - `captions.txt`: CSV with a header that names the columns `image` and `caption`;
- * - Karpathy's `dataset_flickr8k.json` (Karpathy & Fei-Fei, 2015): `{ images: [{ filename, split, sentences: [{ raw }] }] }`.
+ * - Karpathy's `dataset_flickr8k.json` (Karpathy & Fei-Fei, 2015):
+ *   `{ images: [{ filename, split, sentences: [{ raw }] }] }`.
  *
  * @returns pictures in the order in which the file first names them.
- * @throws LanewiseError `E_EXTERNAL` if the file cannot be read, `E_PARSE` with the line or the picture for what is none of these, `E_VALUE` if it has no captions.
+ * @throws LanewiseError `E_EXTERNAL` if the file cannot be read, `E_PARSE` with the line or the picture for what is
+ *   none of these, `E_VALUE` if it has no captions.
  */
 export async function readCaptions(path: string): Promise<CaptionedPicture[]> {
   checkArguments('readCaptions', { path }, 'string')
@@ -77,7 +79,8 @@ export function checkParts(parts: Readonly<Record<string, readonly string[]>>): 
 }
 
 /**
- * The words of a caption as captioning counts them (Karpathy & Fei-Fei, 2015): lower case, punctuation left out, parted at blanks.
+ * The words of a caption as captioning counts them (Karpathy & Fei-Fei, 2015): lower case, punctuation left out, parted
+ * at blanks.
  *
  * @example
  * import { captionWords } from 'lanewise/train'
@@ -98,12 +101,18 @@ export const captionTokens = { padding: 0, start: 1, end: 2, unknown: 3 } as con
 
 const special = ['<NULL>', '<START>', '<END>', '<UNK>']
 
-/** The words that captions are made of, by number; the first four are `<NULL>` (padding), `<START>`, `<END>` and `<UNK>` (see {@link captionTokens}). */
+/**
+ * The words that captions are made of, by number; the first four are `<NULL>` (padding), `<START>`, `<END>` and `<UNK>`
+ * (see {@link captionTokens}).
+ */
 export class CaptionVocabulary {
   static readonly name: string = 'CaptionVocabulary'
   private readonly numbers: ReadonlyMap<string, number>
 
-  /** @param tokens - by their number. @throws LanewiseError `E_VALUE` if a word stands there twice, or the first four are not those. */
+  /**
+   * @param tokens - by their number. @throws LanewiseError `E_VALUE` if a word stands there twice, or the first four
+   *   are not those.
+   */
   constructor(readonly tokens: readonly string[]) {
     checkArguments(new.target.name, { tokens }, 'list')
     this.numbers = new Map(tokens.map((token, i) => [token, i]))
@@ -136,7 +145,10 @@ export class CaptionVocabulary {
     return Int32Array.from(captionWords(caption), (word) => this.numbers.get(word) ?? captionTokens.unknown)
   }
 
-  /** Words with blanks between them, up to the end. @throws LanewiseError `E_VALUE` for a number that is none of the vocabulary's. */
+  /**
+   * Words with blanks between them, up to the end. @throws LanewiseError `E_VALUE` for a number that is none of the
+   * vocabulary's.
+   */
   decode(numbers: ArrayLike<number>): string {
     checkArguments('decode', { numbers }, 'list|bytes')
     const words: string[] = []

@@ -18,7 +18,10 @@ export interface Dataset<S = Fields> {
   batch?(indices: ArrayLike<number>): Fields
 }
 
-/** Examples that come one after the other: from a file or a network, more than memory holds, maybe without an end that is known. */
+/**
+ * Examples that come one after the other: from a file or a network, more than memory holds, maybe without an end that
+ * is known.
+ */
 export interface StreamDataset<S = Fields> {
   /** Examples from the first on. The same epoch must give the same examples, or a run cannot be resumed. */
   stream(epoch: number): AsyncIterable<S> | Iterable<S>
@@ -56,7 +59,10 @@ export class TensorDataset implements Dataset {
   /** How many examples there are. */
   readonly length: number
 
-  /** @throws LanewiseError `E_SHAPE` if the tensors do not have the same number of examples; `E_UNSUPPORTED` for types that share bytes. */
+  /**
+   * @throws LanewiseError `E_SHAPE` if the tensors do not have the same number of examples; `E_UNSUPPORTED` for types
+   *   that share bytes.
+   */
   constructor(
     /** All examples: tensors whose first axis counts them. */
     readonly fields: Fields,
@@ -175,7 +181,10 @@ export class ConcatDataset<S> implements Dataset<S> {
   }
 }
 
-/** A dataset whose examples go through a function when they are asked for. What should vary with the epoch belongs into the loader's `transform`. */
+/**
+ * A dataset whose examples go through a function when they are asked for. What should vary with the epoch belongs into
+ * the loader's `transform`.
+ */
 export function mapped<S, T>(dataset: Dataset<S>, change: (example: S, index: number) => T | Promise<T>): Dataset<T> {
   checkArguments('mapped', { dataset, change }, 'dataset', 'function')
 

@@ -170,8 +170,9 @@ const ways: readonly (readonly (readonly Part[])[])[] = [
 export const digitNames: readonly string[] = Array.from('0123456789')
 
 /**
- * One digit written with a shaky hand, as a grey picture of size × size, 0 (paper) to 1 (ink). The way of writing, slant, angle, proportions,
- * the pen and every point vary. It is placed as in MNIST: the larger side of what is written takes 20 of 28, its centre of mass is that of the picture.
+ * One digit written with a shaky hand, as a grey picture of size × size, 0 (paper) to 1 (ink). The way of writing,
+ * slant, angle, proportions, the pen and every point vary. It is placed as in MNIST: the larger side of what is written
+ * takes 20 of 28, its centre of mass is that of the picture.
  */
 export function drawDigit(digit: number, size: number, random: Random): Float32Array<ArrayBuffer> {
   checkArguments('drawDigit', { digit, size, random }, 'number', 'number', 'random')
@@ -232,8 +233,8 @@ function centreOf(strokes: readonly Stroke[]): Point {
 }
 
 /**
- * A set of written digits that nobody has to download, in the form of MNIST: as many of each digit, in turns. A digit depends on the seed and its
- * place only, so sets of one seed begin alike and sets of two seeds have nothing in common.
+ * A set of written digits that nobody has to download, in the form of MNIST: as many of each digit, in turns. A digit
+ * depends on the seed and its place only, so sets of one seed begin alike and sets of two seeds have nothing in common.
  */
 export function generateDigits(count: number, seed: number, size = 28): ImageSet {
   checkArguments('generateDigits', { count, seed, size }, 'number', 'number', 'number?')

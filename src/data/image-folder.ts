@@ -9,13 +9,17 @@ import { decodePicture, planesOf, resizedPicture } from './picture.js'
 export interface ImageFolderOptions {
   /** 1: grey, 3: red, green, blue (the default). */
   readonly channels?: 1 | 3
-  /** Height and width every picture is brought to, by stretching. Without it all must be of one size to fit into batches. */
+  /**
+   * Height and width every picture is brought to, by stretching. Without it all must be of one size to fit into
+   * batches.
+   */
   readonly size?: readonly [height: number, width: number]
 }
 
 /**
- * Pictures in folders that are named for their classes, as `root/cat/001.png`: `image` [channels, height, width] of 0 … 1, float32, and `label` [],
- * int32, the place of the folder among its sisters in the order of their names. Files are read when they are asked for.
+ * Pictures in folders that are named for their classes, as `root/cat/001.png`: `image` [channels, height, width] of 0 …
+ * 1, float32, and `label` [], int32, the place of the folder among its sisters in the order of their names. Files are
+ * read when they are asked for.
  */
 export class ImageFolder implements Dataset {
   static readonly name: string = 'ImageFolder'
@@ -31,7 +35,10 @@ export class ImageFolder implements Dataset {
     this.length = pictures.length
   }
 
-  /** Looks which pictures (.png, .jpg, .jpeg) there are. @throws LanewiseError `E_EXTERNAL` if the folder cannot be read, `E_VALUE` if there are none. */
+  /**
+   * Looks which pictures (.png, .jpg, .jpeg) there are. @throws LanewiseError `E_EXTERNAL` if the folder cannot be
+   * read, `E_VALUE` if there are none.
+   */
   static async open(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
     checkArguments('ImageFolder.open', { root, options }, 'string', { channels: 'number', size: 'numbers' })
 
@@ -50,7 +57,9 @@ export class ImageFolder implements Dataset {
     return new ImageFolder(classes, pictures, options)
   }
 
-  /** @throws LanewiseError `E_PARSE` for a file that is no picture, `E_UNSUPPORTED` without the package that decodes it. */
+  /**
+   * @throws LanewiseError `E_PARSE` for a file that is no picture, `E_UNSUPPORTED` without the package that decodes it.
+   */
   async get(index: number): Promise<Fields> {
     checkIndex(index, this.length)
     const { path, label } = this.pictures[index]

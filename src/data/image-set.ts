@@ -4,7 +4,10 @@ import { formatShape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
 import { checkIndex, onlyExample, type Dataset, type Fields } from './dataset.js'
 
-/** Grey pictures of bytes, 255 being ink, with labels. Examples are `image` [1, height, width] of 0 … 1, float32, and `label` [], int32. */
+/**
+ * Grey pictures of bytes, 255 being ink, with labels. Examples are `image` [1, height, width] of 0 … 1, float32, and
+ * `label` [], int32.
+ */
 export class ImageSet implements Dataset {
   /** How many pictures there are. */
   readonly length: number

@@ -21,7 +21,10 @@ export interface ImageOptions {
   readonly std: readonly number[]
   /** Whether blue comes first, instead of red. */
   readonly bgr: boolean
-  /** Whether channels are an axis before rows and columns (`nchw`) or after them; told from the input's shape by default. */
+  /**
+   * Whether channels are an axis before rows and columns (`nchw`) or after them; told from the input's shape by
+   * default.
+   */
   readonly layout?: 'nchw' | 'nhwc'
 }
 
@@ -37,7 +40,8 @@ interface Frame {
  * A picture as an input of a model.
  *
  * @param declared - the input's shape; a string is a size that is free.
- * @throws LanewiseError `E_UNSUPPORTED` without the package sharp, `E_TENSOR` if the file is no picture or the input takes none.
+ * @throws LanewiseError `E_UNSUPPORTED` without the package sharp, `E_TENSOR` if the file is no picture or the input
+ *   takes none.
  */
 export async function imageTensor(
   path: string,

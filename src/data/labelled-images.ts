@@ -18,8 +18,8 @@ export interface LabelledImagesOptions extends ImageFolderOptions {
 }
 
 /**
- * Pictures whose classes a list says (see {@link readPictureLabels}): `image` [channels, height, width] of 0 … 1, float32, and `label` [], int32. Files are read
- * when they are asked for; of pictures with a box only that is taken.
+ * Pictures whose classes a list says (see {@link readPictureLabels}): `image` [channels, height, width] of 0 … 1,
+ * float32, and `label` [], int32. Files are read when they are asked for; of pictures with a box only that is taken.
  */
 export class LabelledImages implements Dataset {
   static readonly name: string = 'LabelledImages'
@@ -36,7 +36,10 @@ export class LabelledImages implements Dataset {
     this.length = pictures.length
   }
 
-  /** Reads the list. @throws LanewiseError as {@link readPictureLabels}; `E_VALUE` for a label that is none of the classes. */
+  /**
+   * Reads the list. @throws LanewiseError as {@link readPictureLabels}; `E_VALUE` for a label that is none of the
+   * classes.
+   */
   static async open(folder: string, options: LabelledImagesOptions = {}): Promise<LabelledImages> {
     checkArguments('LabelledImages.open', { folder, options }, 'string', {
       list: 'string',
@@ -57,7 +60,9 @@ export class LabelledImages implements Dataset {
     return new LabelledImages(classes, pictures, options)
   }
 
-  /** @throws LanewiseError `E_PARSE` for a file that is no picture, `E_UNSUPPORTED` without the package that decodes it. */
+  /**
+   * @throws LanewiseError `E_PARSE` for a file that is no picture, `E_UNSUPPORTED` without the package that decodes it.
+   */
   async get(index: number): Promise<Fields> {
     checkIndex(index, this.length)
     const { path, label, box } = this.pictures[index]

@@ -8,7 +8,9 @@ import { RandomSampler, SequentialSampler, type Sampler } from './sampler.js'
 export interface LoaderOptions<S> {
   /** Examples in a batch; 1 by default. */
   readonly batchSize?: number
-  /** A new order in every epoch. For a stream: `true` is not enough, say how many examples to keep in `shuffleBuffer`. */
+  /**
+   * A new order in every epoch. For a stream: `true` is not enough, say how many examples to keep in `shuffleBuffer`.
+   */
   readonly shuffle?: boolean
   /** Which examples, in which order; instead of `shuffle`. Not for streams. */
   readonly sampler?: Sampler
@@ -19,8 +21,8 @@ export interface LoaderOptions<S> {
   /** Decides every order and every augmentation; 0 by default. */
   readonly seed?: number
   /**
-   * Changes an example before it goes into a batch: augmentation. All that is random must come from `random`, which depends on the seed, the epoch
-   * and the place in it only.
+   * Changes an example before it goes into a batch: augmentation. All that is random must come from `random`, which
+   * depends on the seed, the epoch and the place in it only.
    */
   readonly transform?: (example: S, random: Random) => S | Promise<S>
   /** Makes a batch of examples; by default each field gets a first axis that counts them. */
@@ -44,9 +46,10 @@ const ORDER = 1
 const TRANSFORM = 2
 
 /**
- * Makes batches of examples. Every `for await` over it gives the rest of the current epoch, and the next one after that. Orders and
- * augmentations follow from seed, epoch and position alone: a loader that gets another one's {@link state} goes on with the same batches, bit for bit.
- * A dataset without examples has no batches, as a list without elements has none; `fit` and `evaluate` refuse it (`E_VALUE`).
+ * Makes batches of examples. Every `for await` over it gives the rest of the current epoch, and the next one after
+ * that. Orders and augmentations follow from seed, epoch and position alone: a loader that gets another one's
+ * {@link state} goes on with the same batches, bit for bit. A dataset without examples has no batches, as a list
+ * without elements has none; `fit` and `evaluate` refuse it (`E_VALUE`).
  *
  * @example
  * import { DataLoader, generateDigits } from 'lanewise/train'
@@ -125,7 +128,10 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
     return { seed: this.seed, epoch: this.epoch, position: this.position, length: this.sampler?.length ?? null }
   }
 
-  /** Goes on where another loader over the same data stood. @throws LanewiseError `E_STATE` if the state belongs to other data or another seed. */
+  /**
+   * Goes on where another loader over the same data stood. @throws LanewiseError `E_STATE` if the state belongs to
+   * other data or another seed.
+   */
   restore(state: LoaderState): this {
     const length = this.sampler?.length ?? null
     if (state.length !== length || state.seed !== this.seed) {

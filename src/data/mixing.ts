@@ -11,8 +11,9 @@ export interface MixOptions {
 }
 
 /**
- * Examples of several datasets in fixed shares, evenly spread: of the first n examples each dataset has its share of n, to within the number of datasets. A dataset that
- * is used up begins again. Several copies of an example are several places of the mixture, so a loader's augmentation treats each differently.
+ * Examples of several datasets in fixed shares, evenly spread: of the first n examples each dataset has its share of n,
+ * to within the number of datasets. A dataset that is used up begins again. Several copies of an example are several
+ * places of the mixture, so a loader's augmentation treats each differently.
  *
  * @example
  * import { generateDigits, MixedDataset } from 'lanewise/train'
@@ -27,7 +28,10 @@ export class MixedDataset<S = Fields> implements Dataset<S> {
   private readonly which: Uint8Array
   private readonly place: Uint32Array
 
-  /** @throws LanewiseError `E_VALUE` for no datasets, an empty one, or weights that are no positive numbers, one for each. */
+  /**
+   * @throws LanewiseError `E_VALUE` for no datasets, an empty one, or weights that are no positive numbers, one for
+   *   each.
+   */
   constructor(
     /** What they are taken from. */
     readonly datasets: readonly Dataset<S>[],
@@ -60,7 +64,8 @@ export class MixedDataset<S = Fields> implements Dataset<S> {
 }
 
 /**
- * Streams in fixed shares, evenly spread. It ends when a stream ends whose turn it is: no later than the shortest allows.
+ * Streams in fixed shares, evenly spread. It ends when a stream ends whose turn it is: no later than the shortest
+ * allows.
  *
  * @throws LanewiseError `E_VALUE` as {@link MixedDataset}.
  */

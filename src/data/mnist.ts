@@ -19,7 +19,9 @@ interface Known {
   readonly counts?: Readonly<Record<MnistPart, number>>
 }
 
-/** MNIST (LeCun et al. 1998), Fashion-MNIST (Xiao et al. 2017), notMNIST (Bulatov 2011), and digits that are drawn here. */
+/**
+ * MNIST (LeCun et al. 1998), Fashion-MNIST (Xiao et al. 2017), notMNIST (Bulatov 2011), and digits that are drawn here.
+ */
 export const mnistSets: Readonly<Record<MnistName, Known>> = {
   mnist: { classes: digitNames, counts: { train: 60_000, test: 10_000 } },
   'fashion-mnist': {
@@ -59,7 +61,8 @@ export async function loadMnist(
 /**
  * One part: the pictures and labels of two IDX files, plain or packed with gzip.
  *
- * @throws LanewiseError `E_EXTERNAL` if a file cannot be had, `E_PARSE` if it is no IDX file, `E_TENSOR` if it does not hold what the set of that name holds.
+ * @throws LanewiseError `E_EXTERNAL` if a file cannot be had, `E_PARSE` if it is no IDX file, `E_TENSOR` if it does not
+ *   hold what the set of that name holds.
  */
 export async function loadMnistPart(from: MnistSource, part: MnistPart, name: MnistName = 'mnist'): Promise<ImageSet> {
   checkSource('loadMnistPart', from)

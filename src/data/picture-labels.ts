@@ -32,12 +32,14 @@ const MAX_LIST = 2 ** 28
 const LABEL_NAMES = ['label', 'number', 'class', 'text']
 
 /**
- * The list of a folder of pictures: `labels.csv` with a header (`file`, one of `label`, `number`, `class`, `text`, and perhaps `left,top,width,height`), or
- * `labels.json`: rows with the same names, or `{ FILE: row }`; a row may have `boxes` [{ x0, y0, x1, y1 }], of which the common rectangle is taken. Files are
- * looked for in the folder and in its `pictures`.
+ * The list of a folder of pictures: `labels.csv` with a header (`file`, one of `label`, `number`, `class`, `text`, and
+ * perhaps `left,top,width,height`), or `labels.json`: rows with the same names, or `{ FILE: row }`; a row may have
+ * `boxes` [{ x0, y0, x1, y1 }], of which the common rectangle is taken. Files are looked for in the folder and in its
+ * `pictures`.
  *
  * @param list - another name of the list.
- * @throws LanewiseError `E_EXTERNAL` if there is no list or a picture is not there, `E_PARSE` naming the row that is wrong.
+ * @throws LanewiseError `E_EXTERNAL` if there is no list or a picture is not there, `E_PARSE` naming the row that is
+ *   wrong.
  */
 export async function readPictureLabels(folder: string, list?: string): Promise<PictureLabel[]> {
   checkArguments('readPictureLabels', { folder, list }, 'string', 'string?')

@@ -25,7 +25,8 @@ const MOST_PER_BYTE = 1024
  * Decodes a PNG (with the package fast-png) or JPEG file (with sharp). Transparency is put on white.
  *
  * @param channels - 1: grey (ITU-R BT.601 weights), 3: red, green, blue.
- * @throws LanewiseError `E_PARSE` if the bytes are no picture, `E_BUDGET` beyond 2^27 pixels, `E_UNSUPPORTED` if the package is not installed.
+ * @throws LanewiseError `E_PARSE` if the bytes are no picture, `E_BUDGET` beyond 2^27 pixels, `E_UNSUPPORTED` if the
+ *   package is not installed.
  */
 export async function decodePicture(bytes: Uint8Array, channels: 1 | 3, what = 'picture'): Promise<Picture> {
   checkArguments('decodePicture', { bytes, channels, what }, 'bytes', 'number', 'string?')
@@ -175,8 +176,8 @@ function coloured({ channels: given, data, top }: Pixels, wanted: 1 | 3): Float3
 }
 
 /**
- * A picture in another size: linear between pixels when it grows, the mean over a triangle as wide as the ratio when it shrinks, so that no
- * pixel is passed over (Turkowski, "Filters for common resampling tasks", 1990).
+ * A picture in another size: linear between pixels when it grows, the mean over a triangle as wide as the ratio when it
+ * shrinks, so that no pixel is passed over (Turkowski, "Filters for common resampling tasks", 1990).
  */
 export function resizedPicture(picture: Picture, width: number, height: number): Picture {
   checkArguments('resizedPicture', { picture, width, height }, 'object', 'number', 'number')

@@ -23,8 +23,9 @@ export class SequentialSampler implements Sampler {
 }
 
 /**
- * Every batch goes on where the one before ended: the examples are cut into as many stretches as a batch has rows, and row i walks through stretch i. For windows of a
- * long text, in the order in which they are read. Examples that are left over are not taken.
+ * Every batch goes on where the one before ended: the examples are cut into as many stretches as a batch has rows, and
+ * row i walks through stretch i. For windows of a long text, in the order in which they are read. Examples that are
+ * left over are not taken.
  */
 export class ParallelSampler implements Sampler {
   readonly length: number
@@ -75,15 +76,18 @@ export class RandomSampler implements Sampler {
 }
 
 /**
- * Examples with probabilities in proportion to weights: rare classes more often, say. With replacement (the default) by the alias method (Vose 1991);
- * without, by the keys of Efraimidis and Spirakis (2006).
+ * Examples with probabilities in proportion to weights: rare classes more often, say. With replacement (the default) by
+ * the alias method (Vose 1991); without, by the keys of Efraimidis and Spirakis (2006).
  */
 export class WeightedRandomSampler implements Sampler {
   readonly length: number
   private readonly weights: Float64Array
   private readonly replacement: boolean
 
-  /** @throws LanewiseError `E_VALUE` for a weight that is negative or not finite, for weights that are all 0, or for more than there are without replacement. */
+  /**
+   * @throws LanewiseError `E_VALUE` for a weight that is negative or not finite, for weights that are all 0, or for
+   *   more than there are without replacement.
+   */
   constructor(weights: ArrayLike<number>, count: number, options: { readonly replacement?: boolean } = {}) {
     checkArguments(new.target.name, { weights, count, options }, 'list|bytes', 'size', { replacement: 'boolean' })
     const { replacement = true } = options

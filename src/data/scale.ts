@@ -4,7 +4,10 @@ import { formatShape, sizeOf } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
 import { fieldOf, isStream, type Dataset, type Fields, type StreamDataset } from './dataset.js'
 
-/** What shares one shift and factor: each element of an example for itself, all elements of a channel (the example's first axis), or all. */
+/**
+ * What shares one shift and factor: each element of an example for itself, all elements of a channel (the example's
+ * first axis), or all.
+ */
 export type ScaleBy = 'feature' | 'channel' | 'all'
 
 /** What a scaler has learned; JSON. */
@@ -22,8 +25,9 @@ export interface ScalerState {
 }
 
 /**
- * Moves and stretches features: y = (x − shift) · factor. Shift and factor are fitted to examples, which must be those of the training part:
- * what is known of validation and test data must not enter a model. Applied before {@link Scaler.fit}, it throws.
+ * Moves and stretches features: y = (x − shift) · factor. Shift and factor are fitted to examples, which must be those
+ * of the training part: what is known of validation and test data must not enter a model. Applied before
+ * {@link Scaler.fit}, it throws.
  */
 abstract class Scaler {
   protected abstract readonly kind: ScalerState['kind']
@@ -72,7 +76,10 @@ abstract class Scaler {
 
   protected abstract measure(groups: Groups): { shift: number[]; factor: number[] }
 
-  /** The same tensor, scaled, as float32: one example or a batch. @throws LanewiseError `E_STATE` before fit, `E_SHAPE` for another shape. */
+  /**
+   * The same tensor, scaled, as float32: one example or a batch. @throws LanewiseError `E_STATE` before fit, `E_SHAPE`
+   * for another shape.
+   */
   transform(tensor: Tensor): Tensor {
     return this.apply(tensor, (x, shift, factor) => (x - shift) * factor)
   }
@@ -145,7 +152,10 @@ export class StandardScaler extends Scaler {
   }
 }
 
-/** From 0 for the smallest to 1 for the largest value of the training part; values of other parts may lie outside. A feature that never varies becomes 0. */
+/**
+ * From 0 for the smallest to 1 for the largest value of the training part; values of other parts may lie outside. A
+ * feature that never varies becomes 0.
+ */
 export class MinMaxScaler extends Scaler {
   protected readonly kind = 'min-max'
 
@@ -154,7 +164,10 @@ export class MinMaxScaler extends Scaler {
   }
 }
 
-/** Running mean and sum of squared differences (Welford 1962; merged over the elements of a group), smallest and largest. */
+/**
+ * Running mean and sum of squared differences (Welford 1962; merged over the elements of a group), smallest and
+ * largest.
+ */
 class Groups {
   /** Values per group so far. */
   count = 0

@@ -61,7 +61,9 @@ export const sceneVocabulary = new CaptionVocabulary([
   'of',
 ])
 
-/** Whether a caption is kept for testing: about one of ten, by its words alone. No scene of the training part says it. */
+/**
+ * Whether a caption is kept for testing: about one of ten, by its words alone. No scene of the training part says it.
+ */
 function isKept(caption: string): boolean {
   let hash = 0x811c9dc5
   for (const character of caption) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193)
@@ -149,8 +151,9 @@ function paintShape(
 }
 
 /**
- * Drawn scenes with what is said of them: `image` float32 [3, 32, 32] of 0 … 1, `tokens` int32 [T] from `<START>` on and `label` int32 [T], the same one word later up to
- * `<END>`, filled up with `<NULL>`. A scene follows from the seed and its number alone.
+ * Drawn scenes with what is said of them: `image` float32 [3, 32, 32] of 0 … 1, `tokens` int32 [T] from `<START>` on
+ * and `label` int32 [T], the same one word later up to `<END>`, filled up with `<NULL>`. A scene follows from the seed
+ * and its number alone.
  *
  * @example
  * import { DrawnScenes, sceneCaption } from 'lanewise/train'
@@ -170,7 +173,10 @@ export class DrawnScenes implements Dataset {
     checkArguments(new.target.name, { length, seed, kept }, 'number', 'number', 'boolean')
   }
 
-  /** The scene of a number, and its picture: planes of red, green and blue, 0 … 1. @throws LanewiseError `E_VALUE` outside of the dataset. */
+  /**
+   * The scene of a number, and its picture: planes of red, green and blue, 0 … 1. @throws LanewiseError `E_VALUE`
+   * outside of the dataset.
+   */
   at(index: number): { scene: Scene; picture: Float32Array<ArrayBuffer> } {
     checkIndex(index, this.length)
     const random = Random.at(this.seed, index)

@@ -33,7 +33,8 @@ export interface PadOptions {
 /**
  * Sequences of different lengths as one tensor.
  *
- * @returns `tokens` int32 [sequences, length]; `mask` bool of that shape, true where a token is and false where the tensor was filled up; `lengths` int32 [sequences].
+ * @returns `tokens` int32 [sequences, length]; `mask` bool of that shape, true where a token is and false where the
+ *   tensor was filled up; `lengths` int32 [sequences].
  * @throws LanewiseError `E_VALUE` for no sequences, or a length that is no whole number from 1.
  */
 export function padSequences(
@@ -66,8 +67,8 @@ export function padSequences(
 }
 
 /**
- * Token sequences of different lengths, with what else belongs to each. A batch has `tokens` and `mask` [batch, longest], `lengths` [batch], and every
- * other field with a first axis that counts the examples.
+ * Token sequences of different lengths, with what else belongs to each. A batch has `tokens` and `mask` [batch,
+ * longest], `lengths` [batch], and every other field with a first axis that counts the examples.
  *
  * @example
  * import { DataLoader, LengthBucketSampler, SequenceDataset } from 'lanewise/train'
@@ -135,8 +136,9 @@ export class SequenceDataset implements Dataset {
 }
 
 /**
- * Every example once, those of about the same length together, so that little of a batch is padding. The examples are shuffled, sorted by length within
- * stretches of `batchSize · buckets` examples, and the batches of an epoch come in random order.
+ * Every example once, those of about the same length together, so that little of a batch is padding. The examples are
+ * shuffled, sorted by length within stretches of `batchSize · buckets` examples, and the batches of an epoch come in
+ * random order.
  */
 export class LengthBucketSampler implements Sampler {
   readonly length: number

@@ -28,7 +28,10 @@ export function smooth(points: Stroke, steps = 6): Stroke {
   return way
 }
 
-/** Darkens the pixels of a size × size picture within `pen` of a line to 1, smoothly at its edge. All arithmetic is rounded alike by every engine. */
+/**
+ * Darkens the pixels of a size × size picture within `pen` of a line to 1, smoothly at its edge. All arithmetic is
+ * rounded alike by every engine.
+ */
 export function drawLine(picture: Float32Array, size: number, [ax, ay]: Point, [bx, by]: Point, pen: number): void {
   const margin = pen + 1
   const length2 = (bx - ax) * (bx - ax) + (by - ay) * (by - ay) || 1

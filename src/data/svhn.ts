@@ -10,8 +10,9 @@ import { decodePicture, type Picture } from './picture.js'
 import type { Box } from './picture-labels.js'
 import { tarEntries } from './formats/tar.js'
 
-// The Street View House Numbers (Netzer et al., "Reading digits in natural images with unsupervised feature learning", 2011; for non-commercial use):
-// format 1 is an archive of PNGs with digitStruct.mat, format 2 a MAT file of single digits. In both a label of 10 is the digit 0.
+// The Street View House Numbers (Netzer et al., "Reading digits in natural images with unsupervised feature learning",
+// 2011; for non-commercial use): format 1 is an archive of PNGs with digitStruct.mat, format 2 a MAT file of single
+// digits. In both a label of 10 is the digit 0.
 
 /** What digitStruct.mat says of a picture. */
 export interface DigitStruct {
@@ -41,7 +42,8 @@ let files = 0
  * Reads `digitStruct.mat` of SVHN's format 1, a MAT file of version 7.3, which is HDF5 (read by the package h5wasm).
  *
  * @param what - the file's name, for messages.
- * @throws LanewiseError `E_UNSUPPORTED` if h5wasm is not installed or the file is of version 5; `E_PARSE` saying what is not as it must be.
+ * @throws LanewiseError `E_UNSUPPORTED` if h5wasm is not installed or the file is of version 5; `E_PARSE` saying what
+ *   is not as it must be.
  */
 export async function readDigitStruct(bytes: Uint8Array, what = 'digitStruct.mat'): Promise<DigitStruct[]> {
   checkArguments('readDigitStruct', { bytes, what }, 'bytes', 'string?')
@@ -128,10 +130,11 @@ function listOf(value: unknown): unknown[] {
 }
 
 /**
- * The pictures of SVHN's format 1, out of `train.tar.gz`, `test.tar.gz` or `extra.tar.gz` as it is: the archive streams by twice (for digitStruct.mat, which
- * may be at its end, and for the pictures), and nothing is unpacked to disk.
+ * The pictures of SVHN's format 1, out of `train.tar.gz`, `test.tar.gz` or `extra.tar.gz` as it is: the archive streams
+ * by twice (for digitStruct.mat, which may be at its end, and for the pictures), and nothing is unpacked to disk.
  *
- * @throws LanewiseError `E_PARSE` for an archive that is damaged or cut off, pictures without labels or labels without pictures; `E_EXTERNAL` if there is no file.
+ * @throws LanewiseError `E_PARSE` for an archive that is damaged or cut off, pictures without labels or labels without
+ *   pictures; `E_EXTERNAL` if there is no file.
  */
 export async function* svhnNumbers(archive: string, channels: 1 | 3 = 1): AsyncGenerator<SvhnNumber, void, void> {
   checkArguments('svhnNumbers', { archive, channels }, 'string', 'number?')
@@ -191,9 +194,11 @@ function around(boxes: readonly Box[]): Box | undefined {
 const SIDE = 32
 
 /**
- * Single digits of SVHN's format 2 (`train_32x32.mat`, a MAT file of version 5) as grey pictures (ITU-R BT.601), 0 … 255.
+ * Single digits of SVHN's format 2 (`train_32x32.mat`, a MAT file of version 5) as grey pictures (ITU-R BT.601), 0
+ * … 255.
  *
- * @throws LanewiseError `E_PARSE` for a file that is damaged or has not `X` 32×32×3×N and `y` N×1, `E_UNSUPPORTED` for one of version 7.3.
+ * @throws LanewiseError `E_PARSE` for a file that is damaged or has not `X` 32×32×3×N and `y` N×1, `E_UNSUPPORTED` for
+ *   one of version 7.3.
  */
 export async function loadSvhnDigits(path: string): Promise<ImageSet> {
   checkArguments('loadSvhnDigits', { path }, 'string')

@@ -17,7 +17,10 @@ export class Vocabulary {
   static readonly name: string = 'Vocabulary'
   private readonly numbers: ReadonlyMap<string, number>
 
-  /** @param tokens - by their number; the first is shown for what is not known. @throws LanewiseError `E_VALUE` if one stands there twice. */
+  /**
+   * @param tokens - by their number; the first is shown for what is not known. @throws LanewiseError `E_VALUE` if one
+   *   stands there twice.
+   */
   constructor(
     readonly tokens: readonly string[],
     /** What a token is. */
@@ -63,7 +66,10 @@ export class Vocabulary {
     return Int32Array.from(splitters[this.unit](text), (token) => this.numbers.get(token) ?? 0)
   }
 
-  /** The text of tokens; words are put together with blanks. @throws LanewiseError `E_VALUE` for a number that is none of the vocabulary's. */
+  /**
+   * The text of tokens; words are put together with blanks. @throws LanewiseError `E_VALUE` for a number that is none
+   * of the vocabulary's.
+   */
   decode(numbers: ArrayLike<number>): string {
     return Array.from(numbers, (number) => {
       checkIndex(number, this.size)
@@ -94,7 +100,10 @@ function windowAt(tokens: Int32Array, start: number, length: number): Fields {
   }
 }
 
-/** Windows of a token sequence for a language model: `input` [length], and as `target` [length] the same one token later; int32. */
+/**
+ * Windows of a token sequence for a language model: `input` [length], and as `target` [length] the same one token
+ * later; int32.
+ */
 export class TokenDataset implements Dataset {
   /** How many windows there are. */
   readonly length: number
@@ -125,7 +134,8 @@ export class TokenDataset implements Dataset {
 /**
  * As {@link TokenDataset}, from text that comes in pieces and is never held: only the window is.
  *
- * @param open - gives the text from its beginning, in pieces of UTF-8 or strings. Words are cut at blanks and line ends, so a piece may end anywhere.
+ * @param open - gives the text from its beginning, in pieces of UTF-8 or strings. Words are cut at blanks and line
+ *   ends, so a piece may end anywhere.
  */
 export function textStream(
   open: () => AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,

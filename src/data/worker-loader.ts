@@ -49,8 +49,8 @@ parentPort.on('message', async ({ id, epoch, position }) => {
 `
 
 /**
- * A loader whose examples are loaded, augmented and put together by other threads, while the training goes on. Order and bits are those of the plain loader: a batch
- * follows from seed, epoch and position alone, whoever makes it.
+ * A loader whose examples are loaded, augmented and put together by other threads, while the training goes on. Order
+ * and bits are those of the plain loader: a batch follows from seed, epoch and position alone, whoever makes it.
  *
  * @example
  * import { Adam, Device, fit, Flatten, Linear, Sequential, WorkerLoader } from 'lanewise/train'
@@ -58,9 +58,8 @@ parentPort.on('message', async ({ id, epoch, position }) => {
  * import { join } from 'node:path'
  * import { pathToFileURL } from 'node:url'
  *
- * // A file of the program (with bare imports, so that it stands beside node_modules): what makes the loader, in every thread.
- * const file = join(import.meta.dirname, 'digits-loader.mjs')
- * writeFileSync(
+ * // A file of the program (with bare imports, so that it stands beside node_modules): what makes the loader, in every
+ * thread. const file = join(import.meta.dirname, 'digits-loader.mjs') writeFileSync(
  *   file,
  *   `import { DataLoader, generateDigits } from 'lanewise/train'
  *   export default ({ seed }) => new DataLoader(generateDigits(200, seed), { batchSize: 50, shuffle: true, seed })`,
@@ -86,8 +85,10 @@ export class WorkerLoader implements AsyncIterable<Fields> {
   ) {}
 
   /**
-   * @param module - a module whose default export makes the loader: `(options) => DataLoader`, also asynchronously. It is loaded here and in every thread.
-   * @throws LanewiseError `E_VALUE` if it makes none, if its data are a stream, or for a number of threads that is none.
+   * @param module - a module whose default export makes the loader: `(options) => DataLoader`, also asynchronously. It
+   *   is loaded here and in every thread.
+   * @throws LanewiseError `E_VALUE` if it makes none, if its data are a stream, or for a number of threads that is
+   *   none.
    */
   static async open(module: string | URL, given: WorkerLoaderOptions = {}): Promise<WorkerLoader> {
     checkArguments('WorkerLoader.open', { module, given }, 'string|object', {
@@ -169,7 +170,10 @@ export class WorkerLoader implements AsyncIterable<Fields> {
     return this.loader.state()
   }
 
-  /** Goes on where another loader stood, with threads or without. @throws LanewiseError `E_STATE` as {@link DataLoader.restore}. */
+  /**
+   * Goes on where another loader stood, with threads or without. @throws LanewiseError `E_STATE` as
+   * {@link DataLoader.restore}.
+   */
   restore(state: LoaderState): this {
     this.loader.restore(state)
     return this
@@ -187,7 +191,10 @@ export class WorkerLoader implements AsyncIterable<Fields> {
     return answer
   }
 
-  /** The rest of the current epoch. @throws LanewiseError `E_STATE` while another loop runs, or when a thread has failed; what the dataset throws. */
+  /**
+   * The rest of the current epoch. @throws LanewiseError `E_STATE` while another loop runs, or when a thread has
+   * failed; what the dataset throws.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Fields, void, void> {
     if (this.running) throw new LanewiseError('E_STATE', 'a loader makes the batches of one loop at a time')
     this.running = true

@@ -13,8 +13,8 @@ export interface BeamSearchOptions
   /** How many sequences are followed side by side; 4 by default. */
   readonly beams?: number
   /**
-   * The sum of log-probabilities is divided by the number of tokens to this power: 1 (the default) compares means, 0 sums, which favour short texts; more favours
-   * longer ones.
+   * The sum of log-probabilities is divided by the number of tokens to this power: 1 (the default) compares means, 0
+   * sums, which favour short texts; more favours longer ones.
    */
   readonly lengthPenalty?: number
 }
@@ -37,8 +37,8 @@ interface Beam {
 }
 
 /**
- * The likeliest texts that a search finds which follows the best few at every length. It ends at the limit, or when as many texts as beams have ended
- * and none that is still followed is ranked above the worst of them, as it stands.
+ * The likeliest texts that a search finds which follows the best few at every length. It ends at the limit, or when as
+ * many texts as beams have ended and none that is still followed is ranked above the worst of them, as it stands.
  *
  * @param tokens - the text so far; at least one token.
  * @returns as many texts as beams, at most; the best first.

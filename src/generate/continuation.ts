@@ -19,7 +19,10 @@ export interface ContinuationOptions {
   readonly input?: string
   /** The output of the scores; "logits" by default, or the only output that is no state. */
   readonly output?: string
-  /** Inputs that are what an output was in the run before, by name, beside those that the session keeps and caches that `pastToPresent` finds. */
+  /**
+   * Inputs that are what an output was in the run before, by name, beside those that the session keeps and caches that
+   * `pastToPresent` finds.
+   */
   readonly states?: Readonly<Record<string, string>>
   /** Breaks it off. */
   readonly signal?: AbortSignal
@@ -66,7 +69,9 @@ function columns(count: number, of: (column: number) => number): number[] {
 export interface ContinuationUse {
   /** Whether sequences will change places: then nothing is left to the session. */
   readonly reorders?: boolean
-  /** Whether tokens will be taken back: then what cannot be cut short where it lies is not left to the session either. */
+  /**
+   * Whether tokens will be taken back: then what cannot be cut short where it lies is not left to the session either.
+   */
   readonly rewinds?: boolean
 }
 
@@ -88,7 +93,10 @@ export class Continuation {
   /** How many of them fill up what is shorter than the longest. */
   private pads: number[] = [0]
 
-  /** @throws LanewiseError `E_VALUE` for a session whose inputs and outputs are not understood, naming them; `E_UNSUPPORTED` for states that cannot be cut short. */
+  /**
+   * @throws LanewiseError `E_VALUE` for a session whose inputs and outputs are not understood, naming them;
+   *   `E_UNSUPPORTED` for states that cannot be cut short.
+   */
   constructor(
     private readonly session: GenerationSession,
     private readonly options: ContinuationOptions,
@@ -126,8 +134,8 @@ export class Continuation {
   }
 
   /**
-   * Scores of what follows each of several texts. What is shorter than the longest is filled up: before it where a mask hides that, behind it where each
-   * sequence has places of its own.
+   * Scores of what follows each of several texts. What is shorter than the longest is filled up: before it where a mask
+   * hides that, behind it where each sequence has places of its own.
    *
    * @throws LanewiseError `E_VALUE` for texts of several lengths if the model has neither.
    */
@@ -219,7 +227,10 @@ export class Continuation {
     return inputNames.includes('attention_mask') ? 'before' : undefined
   }
 
-  /** The axis along which a state that stands here grows; undefined for one that does not. @throws LanewiseError `E_UNSUPPORTED` if nothing tells. */
+  /**
+   * The axis along which a state that stands here grows; undefined for one that does not. @throws LanewiseError
+   * `E_UNSUPPORTED` if nothing tells.
+   */
   private growingAxis(input: string): number | undefined {
     if (this.hasRoom || isOfEncoder(input)) return undefined
     const batch = this.batchAxis(input)

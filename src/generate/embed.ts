@@ -12,13 +12,18 @@ export type Pooling = 'mean' | 'max' | 'cls' | 'last'
 export interface EmbeddingOptions {
   /** The mean of a text's tokens (default), their largest, the first (`cls`) or the last token's row. */
   readonly pooling?: Pooling
-  /** Whether a vector is divided by its length, so that the product of two is the cosine of their angle. Default true. */
+  /**
+   * Whether a vector is divided by its length, so that the product of two is the cosine of their angle. Default true.
+   */
   readonly normalize?: boolean
   /** How many texts are run at once; 32 by default. Those of like length go together. */
   readonly batchSize?: number
   /** The token that fills up shorter texts, which the mask hides; 0 by default. */
   readonly padToken?: number
-  /** The output that is read: vectors [texts, size], or rows [texts, tokens, size] to be pooled. Default: "sentence_embedding", "last_hidden_state", "token_embeddings", or the only one. */
+  /**
+   * The output that is read: vectors [texts, size], or rows [texts, tokens, size] to be pooled. Default:
+   * "sentence_embedding", "last_hidden_state", "token_embeddings", or the only one.
+   */
   readonly output?: string
   /** Breaks it off between batches. */
   readonly signal?: AbortSignal
@@ -35,22 +40,22 @@ const textInputs: Readonly<Record<string, (length: number, place: number) => num
 }
 
 /**
- * Vectors of texts by a model in Hugging Face's layout (`input_ids`, `attention_mask`, perhaps `token_type_ids`): similar texts have similar ones.
+ * Vectors of texts by a model in Hugging Face's layout (`input_ids`, `attention_mask`, perhaps `token_type_ids`):
+ * similar texts have similar ones.
  *
  * @param texts - the tokens of each text, those that the model expects around it included; at least one token each.
  * @returns a vector for each text, in their order.
- * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, texts without tokens, a model that takes or makes something else; `E_STATE`
- *   when the signal fires.
+ * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, texts without tokens, a model that
+ *   takes or makes something else; `E_STATE` when the signal fires.
  *
  * @example
  * import { exportModel, GraphBuilder, InferenceSession, Tensor } from 'lanewise'
  * import { embed } from 'lanewise/generate'
  *
- * // Instead of a trained model: a row of two numbers for each of three tokens.
- * const g = new GraphBuilder('rows')
- * const [ids, mask] = ['input_ids', 'attention_mask'].map((name) => g.input(name, 'int64', ['texts', 'tokens']))
- * const rows = g.op('Gather', [g.constant('table', new Tensor('float32', [1, 0, 0, 1, 3, 4], [3, 2])), ids])
- * const seen = g.op('Unsqueeze', [g.op('Cast', [mask], { to: 'float32' }), g.constant('last', new Tensor('int64', [2], [1]))])
+ * // Instead of a trained model: a row of two numbers for each of three tokens. const g = new GraphBuilder('rows')
+ * const [ids, mask] = ['input_ids', 'attention_mask'].map((name) => g.input(name, 'int64', ['texts', 'tokens'])) const
+ * rows = g.op('Gather', [g.constant('table', new Tensor('float32', [1, 0, 0, 1, 3, 4], [3, 2])), ids]) const seen =
+ * g.op('Unsqueeze', [g.op('Cast', [mask], { to: 'float32' }), g.constant('last', new Tensor('int64', [2], [1]))])
  * g.output(g.op('Mul', [rows, seen]), 'last_hidden_state')
  *
  * const session = await InferenceSession.create(exportModel(g))

@@ -21,10 +21,11 @@ export interface GeneratedTokens {
 }
 
 /**
- * Continues several texts side by side, a token of each in every run. Shorter ones are filled up: before them where the model takes an `attention_mask`, behind them where
- * it takes `write_indices` or remembers nothing; else all must have one length. Each becomes what {@link generate} makes of it alone (with `seed` plus its place, if
- * tokens are drawn), but for roundings. A mask hides what fills up; models that read nothing but the number of its ones (GroupQueryAttention's `seqlens_k`) need texts
- * of one length.
+ * Continues several texts side by side, a token of each in every run. Shorter ones are filled up: before them where the
+ * model takes an `attention_mask`, behind them where it takes `write_indices` or remembers nothing; else all must have
+ * one length. Each becomes what {@link generate} makes of it alone (with `seed` plus its place, if tokens are drawn),
+ * but for roundings. A mask hides what fills up; models that read nothing but the number of its ones
+ * (GroupQueryAttention's `seqlens_k`) need texts of one length.
  *
  * @param texts - the tokens of each; at least one token each.
  * @returns what was generated, in their order.
@@ -89,7 +90,8 @@ export async function generateBatch(
     const left = running.filter(({ i }) => !ends[i])
     if (left.length === 0) return rows.map(({ i, made }) => ({ tokens: made, end: ends[i] as GenerationEnd }))
     await pace.turn()
-    // What the session keeps has a place for every text to the end: one that has ended is shown its last token again, and nobody looks.
+    // What the session keeps has a place for every text to the end: one that has ended is shown its last token again,
+    // and nobody looks.
     const from = model.mayLeaveOut ? left.map((row) => running.indexOf(row)) : undefined
     if (from) running = left
     scores = await model.next(

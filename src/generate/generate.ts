@@ -16,7 +16,9 @@ export interface GeneratedToken {
   readonly index: number
   /** How likely it was, by the scores after `adjust` and `repetitionPenalty`; 0 … 1. */
   readonly probability: number
-  /** What else could have followed, the likeliest first, the chosen one among them. Ask before the next token is made. */
+  /**
+   * What else could have followed, the likeliest first, the chosen one among them. Ask before the next token is made.
+   */
   alternatives(count: number): Alternative[]
 }
 
@@ -24,7 +26,10 @@ export interface GeneratedToken {
 export interface StopOptions {
   /** The most tokens that are generated; without it, as many as the model's cache has room for. */
   readonly maxTokens?: number
-  /** A token that ends the text and is no part of it, several, or a function that says of what was generated whether that is all. */
+  /**
+   * A token that ends the text and is no part of it, several, or a function that says of what was generated whether
+   * that is all.
+   */
   readonly stop?: number | readonly number[] | ((generated: readonly number[]) => boolean)
 }
 
@@ -33,8 +38,9 @@ export interface GenerateOptions extends ContinuationOptions, SamplingOptions, S
   /** Is told of every token, before the iterator gives it. */
   readonly onToken?: (token: GeneratedToken) => void
   /**
-   * A smaller model of the same tokens, that proposes a few at a time, which the model then judges all at once (speculative decoding; Leviathan et al., 2023): what is
-   * drawn has the same distribution, and greedy texts are the same, as far as the model's scores of several tokens are those of one at a time.
+   * A smaller model of the same tokens, that proposes a few at a time, which the model then judges all at once
+   * (speculative decoding; Leviathan et al., 2023): what is drawn has the same distribution, and greedy texts are the
+   * same, as far as the model's scores of several tokens are those of one at a time.
    */
   readonly draft?: DraftOptions
 }
@@ -59,13 +65,15 @@ const samplingOptions = [
 export const knownOptions = { continuation: continuationOptions, stop: stopOptions, sampling: samplingOptions }
 
 /**
- * Continues a text, token by token: greedily, or drawing from what is likely. The model may keep its cache in the session (`states`, docs/states.md), take and
- * give it (`past_key_values.N.key`, `present.N.key`), have recurrent states (`states`), or remember nothing and be shown the whole text again each time.
+ * Continues a text, token by token: greedily, or drawing from what is likely. The model may keep its cache in the
+ * session (`states`, docs/states.md), take and give it (`past_key_values.N.key`, `present.N.key`), have recurrent
+ * states (`states`), or remember nothing and be shown the whole text again each time.
  *
  * @param tokens - the text so far; at least one token.
- * @returns the tokens, as they are made; at the end, why it ended. Between tokens, events get their turn at least every 50 ms.
- * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, a text that does not fit the model's room, scores that are not finite;
- *   `E_STATE` when the signal fires.
+ * @returns the tokens, as they are made; at the end, why it ended. Between tokens, events get their turn at least every
+ *   50 ms.
+ * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, a text that does not fit the model's
+ *   room, scores that are not finite; `E_STATE` when the signal fires.
  *
  * @example
  * import { exportModel, GraphBuilder, InferenceSession, Tensor } from 'lanewise'

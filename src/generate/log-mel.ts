@@ -24,8 +24,9 @@ const LN10 = 2.302585092994046
 const [SILENCE, DECADES] = [1e-10, 8]
 
 /**
- * The graph of Whisper's features: `samples` [1, samples], −1 … 1, to `input_features` [1, mels, samples / hop]: the logarithm of the power in bands of the mel scale, of
- * frames under a Hann window, eight decades deep, mapped to about −1 … 1 (Radford et al., 2022). The transform is a convolution, so that all of it is kernels.
+ * The graph of Whisper's features: `samples` [1, samples], −1 … 1, to `input_features` [1, mels, samples / hop]: the
+ * logarithm of the power in bands of the mel scale, of frames under a Hann window, eight decades deep, mapped to about
+ * −1 … 1 (Radford et al., 2022). The transform is a convolution, so that all of it is kernels.
  *
  * @throws LanewiseError `E_VALUE` for sizes that make no frames.
  *
@@ -93,8 +94,8 @@ function wavesOf(frame: number, bins: number): Float32Array {
 }
 
 /**
- * How much each frequency counts in each band, for the squares of cosines and sines: triangles of one area on Slaney's mel scale (linear to 1 kHz, 27 steps for each
- * factor of 6.4 above), as librosa's `filters.mel` has them.
+ * How much each frequency counts in each band, for the squares of cosines and sines: triangles of one area on Slaney's
+ * mel scale (linear to 1 kHz, 27 steps for each factor of 6.4 above), as librosa's `filters.mel` has them.
  */
 function bandsOf(mels: number, bins: number, rate: number): Float32Array {
   const step = 200 / 3

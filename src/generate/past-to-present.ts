@@ -2,8 +2,9 @@ import { pairsByName } from '../api/state-pairs.js'
 import { checkArguments } from '../core/arguments.js'
 
 /**
- * Inputs of a cache with their outputs, by Hugging Face's names: `past_key_values.0.key` and `present.0.key`, `past_conv.0` and `present_conv.0`; the word may
- * stand within a name, too (`layer_0_past_key`). Given as the option `states` of a session, it keeps them in its memory.
+ * Inputs of a cache with their outputs, by Hugging Face's names: `past_key_values.0.key` and `present.0.key`,
+ * `past_conv.0` and `present_conv.0`; the word may stand within a name, too (`layer_0_past_key`). Given as the option
+ * `states` of a session, it keeps them in its memory.
  *
  * @example
  * import { pastToPresent } from 'lanewise/generate'

@@ -5,7 +5,8 @@ import { checkNumber, kindOf, shown } from '../core/options.js'
 /**
  * Changes the scores of all tokens before one is chosen: −Infinity forbids a token.
  *
- * @param scores - of every token of the vocabulary, to be written to. @param tokens - the text so far, with what was given. @param given - how many of them were given.
+ * @param scores - of every token of the vocabulary, to be written to. @param tokens - the text so far, with what was
+ *   given. @param given - how many of them were given.
  */
 export type ScoreProcessor = (scores: Float32Array, tokens: readonly number[], given: number) => void
 
@@ -56,7 +57,10 @@ export function beginWith(tokens: ArrayLike<number>): ScoreProcessor {
   }
 }
 
-/** A text does not end before it has so many tokens. @param ends - the tokens that end it, as the option `stop` has them. */
+/**
+ * A text does not end before it has so many tokens. @param ends - the tokens that end it, as the option `stop` has
+ * them.
+ */
 export function atLeast(count: number, ends: number | Iterable<number>): ScoreProcessor {
   checkArguments('atLeast', { count, ends }, 'number', 'number|iterable')
   checkNumber('the least number of tokens', count, { least: 0, most: Number.MAX_SAFE_INTEGER, whole: true })

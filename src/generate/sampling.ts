@@ -6,7 +6,10 @@ import type { ScoreProcessor } from './processors.js'
 
 /** How the next token is chosen. Without any of it, the likeliest is. */
 export interface SamplingOptions {
-  /** Scores are divided by it: below 1 the likely become likelier. 0 takes the likeliest; 1 by default if `topK`, `topP` or `seed` is given, else 0. */
+  /**
+   * Scores are divided by it: below 1 the likely become likelier. 0 takes the likeliest; 1 by default if `topK`, `topP`
+   * or `seed` is given, else 0.
+   */
   readonly temperature?: number
   /** Only so many of the likeliest are drawn from. */
   readonly topK?: number
@@ -15,15 +18,24 @@ export interface SamplingOptions {
   /** Only those at least so likely, in shares of the likeliest, are drawn from (Nguyen et al., 2024). */
   readonly minP?: number
   /**
-   * Only those whose surprise is nearest to that which is to be expected, and that together have this probability, are drawn from: locally typical sampling
-   * (Meister et al., 2023).
+   * Only those whose surprise is nearest to that which is to be expected, and that together have this probability, are
+   * drawn from: locally typical sampling (Meister et al., 2023).
    */
   readonly typicalP?: number
-  /** Above 1, tokens that the text has already become less likely: positive scores are divided by it, others multiplied (Keskar et al., 2019). */
+  /**
+   * Above 1, tokens that the text has already become less likely: positive scores are divided by it, others multiplied
+   * (Keskar et al., 2019).
+   */
   readonly repetitionPenalty?: number
-  /** Where the random numbers begin; 0 by default. A seed gives the same text on every machine, as far as the scores are the same. */
+  /**
+   * Where the random numbers begin; 0 by default. A seed gives the same text on every machine, as far as the scores are
+   * the same.
+   */
   readonly seed?: number
-  /** Changes the scores before anything else: a function, or several that are called in turn. `noRepeatedRuns`, `forbidTokens`, `atLeast` and others make some. */
+  /**
+   * Changes the scores before anything else: a function, or several that are called in turn. `noRepeatedRuns`,
+   * `forbidTokens`, `atLeast` and others make some.
+   */
   readonly adjust?: ScoreProcessor | readonly ScoreProcessor[]
 }
 
@@ -134,7 +146,10 @@ export function adjustScores(
       scores[token] = scores[token] > 0 ? scores[token] / repetitionPenalty : scores[token] * repetitionPenalty
 }
 
-/** The token of the largest score; the first of several. @throws LanewiseError `E_VALUE` for scores that choose nothing. @internal */
+/**
+ * The token of the largest score; the first of several. @throws LanewiseError `E_VALUE` for scores that choose
+ * nothing. @internal
+ */
 function largest(scores: Float32Array): number {
   let best = 0
   for (let i = 0; i < scores.length; i++) {

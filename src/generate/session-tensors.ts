@@ -95,7 +95,9 @@ export function firstOf(tensor: SessionTensor, count: number, axis: number): Ses
   return tensorOf(type, result, [...dims.slice(0, axis), count, ...dims.slice(axis + 1)])
 }
 
-/** The scores of every sequence: a list of rows for each, of which there may be fewer than tokens were given. @internal */
+/**
+ * The scores of every sequence: a list of rows for each, of which there may be fewer than tokens were given. @internal
+ */
 export function scoresOf(tensor: SessionTensor, batch: number, name: string): Float32Array[][] {
   const { dims, type } = tensor
   const width = dims.at(-1) ?? 0

@@ -73,7 +73,10 @@ export class Speculation {
     return { token: this.sampler.greedy ? own.tokens[0] : this.sampler.draw(own), accepted: false }
   }
 
-  /** A token is kept as often as the model holds it to be likely, beside what the draft does; else another is drawn of what the draft has given too little. */
+  /**
+   * A token is kept as often as the model holds it to be likely, beside what the draft does; else another is drawn of
+   * what the draft has given too little.
+   */
   private decide(own: Candidates, { token, candidates }: Proposal): { token: number; accepted: boolean } {
     const { sampler } = this
     if (sampler.greedy) return { token: own.tokens[0], accepted: own.tokens[0] === token }

@@ -17,8 +17,9 @@ const INCOMPLETE = '\uFFFD'
 const CONTEXT = 8
 
 /**
- * Text of tokens that come one by one, by any tokenizer: what a token adds is what is new in the text of the last tokens together, so that blanks between words come
- * where they belong; a character that is spread over several tokens comes with the last of them.
+ * Text of tokens that come one by one, by any tokenizer: what a token adds is what is new in the text of the last
+ * tokens together, so that blanks between words come where they belong; a character that is spread over several tokens
+ * comes with the last of them.
  *
  * @example
  * import { TextStream } from 'lanewise/generate'
@@ -36,7 +37,10 @@ export class TextStream {
   /** How many of the tokens have been shown. */
   private shown: number
 
-  /** @param before - tokens that stand before and are shown already: whether the first one begins with a blank may depend on them. */
+  /**
+   * @param before - tokens that stand before and are shown already: whether the first one begins with a blank may
+   *   depend on them.
+   */
   constructor(
     private readonly tokenizer: Pick<TextTokenizer, 'decode'>,
     before: ArrayLike<number> = [],
@@ -73,7 +77,9 @@ export class TextStream {
 
 /** What {@link generateText} takes. */
 export interface GenerateTextOptions extends GenerateOptions {
-  /** Texts that end the text and are no part of it. What may be the beginning of one is held back until that is clear. */
+  /**
+   * Texts that end the text and are no part of it. What may be the beginning of one is held back until that is clear.
+   */
   readonly stopTexts?: readonly string[]
 }
 
@@ -109,10 +115,8 @@ export interface GeneratedText {
  * const tokenizer = {
  *   encode: (text: string) => text.split(' ').map((word) => words.indexOf(word)),
  *   decode: (tokens: ArrayLike<number>) => Array.from(tokens, (token) => words[token]).join(' '),
- * }
- * let text = ''
- * for await (const piece of generateText(session, tokenizer, 'one', { maxTokens: 9, stopTexts: ['five'] })) text += piece
- * console.log(text) // two three four
+ * } let text = '' for await (const piece of generateText(session, tokenizer, 'one', { maxTokens: 9, stopTexts: ['five']
+ * })) text += piece console.log(text) // two three four
  */
 export async function* generateText(
   session: GenerationSession,

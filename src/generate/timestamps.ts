@@ -1,4 +1,5 @@
-// Timestamps among the tokens of speech, as Whisper writes them (Radford et al., 2022; openai/whisper `decoding.py` and `transcribe.py`).
+// Timestamps among the tokens of speech, as Whisper writes them (Radford et al., 2022; openai/whisper `decoding.py` and
+// `transcribe.py`).
 import type { ScoreProcessor } from './processors.js'
 import { logSumExp } from './sampling.js'
 
@@ -14,7 +15,8 @@ export interface TimestampTokens {
 const LATEST_FIRST = 50
 
 /**
- * Timestamps come in pairs but before the end, never go back, and open a window; where they are likelier together than any text, one comes.
+ * Timestamps come in pairs but before the end, never go back, and open a window; where they are likelier together than
+ * any text, one comes.
  *
  * @internal
  */

@@ -9,7 +9,9 @@ import type { TextTokenizer } from './text-stream.js'
 import { tensorOf, type GenerationSession, type SessionTensor } from './session-tensors.js'
 import { stretchesOf, timestampRules, type Stretch } from './timestamps.js'
 
-/** A model of speech in Whisper's layout: what makes features (a session of `logMelGraph`), what hears, and what writes. */
+/**
+ * A model of speech in Whisper's layout: what makes features (a session of `logMelGraph`), what hears, and what writes.
+ */
 export interface SpeechModel {
   /** Makes the features of a window of sound. */
   readonly features: GenerationSession
@@ -29,7 +31,9 @@ export interface TranscribeOptions {
   readonly language?: string
   /** What is written: the language that is spoken (default), or English. */
   readonly task?: 'transcribe' | 'translate'
-  /** Whether the model says when what was spoken. Default: where the sound is longer than a window, and the model can. */
+  /**
+   * Whether the model says when what was spoken. Default: where the sound is longer than a window, and the model can.
+   */
   readonly timestamps?: boolean
   /** The most tokens of a window; as many as the model has room for by default. */
   readonly maxTokens?: number
@@ -63,13 +67,13 @@ export interface Transcript {
 const HOPS_OF_STEP = 2
 
 /**
- * Writes down what is spoken, window by window. With timestamps a window begins where the last sentence of the one before has ended, as Whisper does it; without, windows
- * follow each other.
+ * Writes down what is spoken, window by window. With timestamps a window begins where the last sentence of the one
+ * before has ended, as Whisper does it; without, windows follow each other.
  *
  * @param samples - mono, −1 … 1, with as many samples per second as `model.config.sound.rate` says.
  * @returns segments as they are written; at the end all of the text.
- * @throws LanewiseError `E_VALUE` for options that make no sense, a language or task that the model does not have, timestamps that it does not have; `E_STATE` when the
- *   signal fires.
+ * @throws LanewiseError `E_VALUE` for options that make no sense, a language or task that the model does not have,
+ *   timestamps that it does not have; `E_STATE` when the signal fires.
  *
  * @example
  * import { exportModel, InferenceSession } from 'lanewise'
@@ -79,8 +83,8 @@ const HOPS_OF_STEP = 2
  *
  * const folder = 'whisper-tiny'
  * if (existsSync(folder)) {
- *   const json = (name: string) => JSON.parse(readFileSync(`${folder}/${name}.json`, 'utf8')) as Record<string, unknown>
- *   const config = speechConfig({
+ *   const json = (name: string) => JSON.parse(readFileSync(`${folder}/${name}.json`, 'utf8')) as Record<string,
+ *   unknown> const config = speechConfig({
  *     config: json('config'),
  *     generation: json('generation_config'),
  *     preprocessor: json('preprocessor_config'),

@@ -104,7 +104,10 @@ export function concreteShape(shape: readonly (number | string)[], sizes: Readon
   return shape.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis) ?? 1)))
 }
 
-/** Operators nobody knows get a definition that takes any attributes and computes nothing, so that the rest of the model can be looked at. */
+/**
+ * Operators nobody knows get a definition that takes any attributes and computes nothing, so that the rest of the model
+ * can be looked at.
+ */
 function standIn(proto: ModelProto): Map<string, Unsupported> {
   const unsupported = new Map<string, Unsupported>()
   const functions = new Set(proto.functions.map(({ domain, name }) => `${domain}:${name}`))

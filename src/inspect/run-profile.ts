@@ -45,7 +45,10 @@ export async function profileRun(
   }
 }
 
-/** Milliseconds: a clock of larger steps cannot time a node by one run. Browsers have steps of 0.1 and 1 ms against attacks by timing. */
+/**
+ * Milliseconds: a clock of larger steps cannot time a node by one run. Browsers have steps of 0.1 and 1 ms against
+ * attacks by timing.
+ */
 const COARSE = 0.01
 /** The most runs whose times are averaged then, and the milliseconds they may take. */
 const [MOST_RUNS, BUDGET] = [5000, 1500]
@@ -70,8 +73,8 @@ function mean(times: readonly number[]): number {
 }
 
 /**
- * The faster half of runs, for what else the machine did fell on the others; all of them where a run is so short that the faster ones are those that the clock
- * has rounded down.
+ * The faster half of runs, for what else the machine did fell on the others; all of them where a run is so short that
+ * the faster ones are those that the clock has rounded down.
  */
 function undisturbed(runs: readonly (readonly ProfileEntry[])[], step: number): readonly (readonly ProfileEntry[])[] {
   const totals = new Map(runs.map((run) => [run, run.reduce((sum, { ms }) => sum + ms, 0)]))

@@ -38,8 +38,8 @@ export type AttributesOf<S> = { readonly [K in keyof S]: S[K] extends AttributeS
 export type Attributes = { readonly [name: string]: unknown }
 
 /**
- * An attribute that is a whole number. What a file has beyond ±2^53 is refused, except the ends of int64: they mean "as far as there is", and become
- * ±(2^53 − 1).
+ * An attribute that is a whole number. What a file has beyond ±2^53 is refused, except the ends of int64: they mean "as
+ * far as there is", and become ±(2^53 − 1).
  */
 export function int(): AttributeSpec<number | undefined>
 export function int<D extends number>(fallback: D): AttributeSpec<number>
@@ -112,7 +112,8 @@ export function required<T>(spec: AttributeSpec<T>): AttributeSpec<NonNullable<T
 /**
  * Attributes as a schema types them, with defaults filled in.
  *
- * @throws LanewiseError `E_GRAPH` for a missing or wrongly typed attribute, `E_UNSUPPORTED` for one the schema does not know.
+ * @throws LanewiseError `E_GRAPH` for a missing or wrongly typed attribute, `E_UNSUPPORTED` for one the schema does not
+ *   know.
  */
 export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAttributes): AttributesOf<S> {
   const parsed: Record<string, unknown> = {}
@@ -147,7 +148,8 @@ export function wrongType(name: string, expected: string, actual: string): never
 function convert(name: string, { kind, exact: keep }: AttributeSpec<unknown>, given: RawAttribute): unknown {
   const whole = (value: bigint) => (keep ? exactNumber(value) : safeNumber(name, value))
   if (kind === 'other') return given.value
-  // An empty list loses its type in some exporters: "ints: []" arrives as whatever was written, so any empty list will do.
+  // An empty list loses its type in some exporters: "ints: []" arrives as whatever was written, so any empty list will
+  // do.
   if (
     kind !== given.kind &&
     !(isList(kind) && isList(given.kind) && (given.value as ArrayLike<unknown>).length === 0)

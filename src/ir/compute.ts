@@ -5,10 +5,12 @@ import { formatShape, sameShape } from '../core/shape.js'
 import { withRule, type ComputeContext, type OpDefinition, type TensorType } from './op.js'
 
 /**
- * Runs an operator's plain TypeScript version and holds it to what its `infer` has promised: memory of that size is waiting for the results.
+ * Runs an operator's plain TypeScript version and holds it to what its `infer` has promised: memory of that size is
+ * waiting for the results.
  *
  * @param wanted - the outputs that the node names, what is not wanted need not be made; by default whatever was made.
- * @throws LanewiseError `E_TENSOR` for anything but tensors of the promised types, `E_UNSUPPORTED` for an output that is not made.
+ * @throws LanewiseError `E_TENSOR` for anything but tensors of the promised types, `E_UNSUPPORTED` for an output that
+ *   is not made.
  */
 export function computeChecked<A>(
   op: OpDefinition<A>,
@@ -27,7 +29,10 @@ export function readsShapesOnly({ domain, name }: Pick<OpDefinition, 'domain' | 
   return domain === '' && (name === 'Shape' || name === 'Size')
 }
 
-/** What a function of an operator returned, which must be a list. @throws LanewiseError `E_TENSOR` for a promise (a run does not wait), `undefined` and the like. */
+/**
+ * What a function of an operator returned, which must be a list. @throws LanewiseError `E_TENSOR` for a promise (a run
+ * does not wait), `undefined` and the like.
+ */
 export function listOf<T>(results: readonly T[], what: string): readonly T[] {
   if (Array.isArray(results)) return results as readonly T[]
   const actual = kindOf(results)

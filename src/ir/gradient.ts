@@ -14,8 +14,9 @@ export type TrainArguments<K extends TrainKernelName> = TrainKernels[K] extends 
 export type AttributesOfOp<Op> = Op extends OpDefinition<infer A> ? A : never
 
 /**
- * The gradient of an operator: a plain object exported beside the definition, so that an app which only runs models does not carry it
- * (a bundler drops what nobody imports), and listed in `ops/gradients.ts`. What layers and functions apply comes from `autograd/operators.ts`.
+ * The gradient of an operator: a plain object exported beside the definition, so that an app which only runs models
+ * does not carry it (a bundler drops what nobody imports), and listed in `ops/gradients.ts`. What layers and functions
+ * apply comes from `autograd/operators.ts`.
  */
 export interface Gradient<A = Attributes> {
   /** The operator whose gradient it is. */
@@ -23,15 +24,24 @@ export interface Gradient<A = Attributes> {
   /** Inputs that have a gradient; by default every float32 input. */
   readonly inputs?: readonly number[]
   /**
-   * Whether the gradient looks at no element of inputs and outputs, so that these may be floats of any type. Gradients themselves are float32 whatever
-   * type a value has.
+   * Whether the gradient looks at no element of inputs and outputs, so that these may be floats of any type. Gradients
+   * themselves are float32 whatever type a value has.
    */
   readonly anyFloat?: boolean
-  /** Whether integers that it makes carry gradients on: what takes them further keeps the tape, or is named where it has no gradient. */
+  /**
+   * Whether integers that it makes carry gradients on: what takes them further keeps the tape, or is named where it has
+   * no gradient.
+   */
   readonly integers?: boolean
-  /** How many outputs the gradient needs at least, where those are more than a program may ask for: they are made under a tape. */
+  /**
+   * How many outputs the gradient needs at least, where those are more than a program may ask for: they are made under
+   * a tape.
+   */
   readonly outputs?: number
-  /** The operator under a tape, where the gradient needs more than inputs and outputs (gates of an LSTM, the mask of a Dropout). By default `op.emit`. */
+  /**
+   * The operator under a tape, where the gradient needs more than inputs and outputs (gates of an LSTM, the mask of a
+   * Dropout). By default `op.emit`.
+   */
   forward?(e: TrainingEmitter<A>): void
   /** Orders of axes that `forward` wants and makes, where they are not those of `op.layout`. */
   layout?(query: LayoutQuery<A>): Layout
@@ -49,7 +59,10 @@ export interface TrainingEmitter<A> extends Emitter<A> {
   call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
   /** Memory that lasts until the step ends; `backward` gets it by the number of the call that reserved it. */
   save(bytes: number): Address
-  /** 64 bits of the device's generator, as two 32-bit numbers: a new seed at every call, the same in every run of the same program. */
+  /**
+   * 64 bits of the device's generator, as two 32-bit numbers: a new seed at every call, the same in every run of the
+   * same program.
+   */
   seed(): readonly [low: number, high: number]
 }
 
@@ -65,19 +78,28 @@ export interface GradientEmitter<A> extends KernelEmitter {
   input(index: number): Operand
   /** Result `index`, which the forward pass made. */
   output(index: number): Operand
-  /** The gradient of the loss by output `index` (0), in that output's shape and order. @throws LanewiseError `E_STATE` if there is none. */
+  /**
+   * The gradient of the loss by output `index` (0), in that output's shape and order. @throws LanewiseError `E_STATE`
+   * if there is none.
+   */
   gradient(index?: number): Operand
   /** The same; undefined if the loss does not depend on that output. For operators of several outputs. */
   optionalGradient(index?: number): Operand | undefined
   /** Whether anybody needs the gradient of input `index`. Do not compute what is not wanted. */
   wants(index: number): boolean
-  /** Memory for the gradient of input `index`, in that input's shape and order; contents undefined. Asked once per input. */
+  /**
+   * Memory for the gradient of input `index`, in that input's shape and order; contents undefined. Asked once per
+   * input.
+   */
   result(index: number): Operand
   /** The gradient of input `index` is the one of output `from`, element by element in memory: nothing is computed. */
   pass(index: number, from?: number): void
   /** The elements of an operand or gradient in logical order, copied: for gradients in plain TypeScript. */
   elements(operand: Operand): HostTensor
-  /** Writes elements in logical order to the place of a {@link result}. @throws LanewiseError `E_TENSOR` if type or shape differ. */
+  /**
+   * Writes elements in logical order to the place of a {@link result}. @throws LanewiseError `E_TENSOR` if type or
+   * shape differ.
+   */
   store(tensor: HostTensor, to: Operand): void
   /** What the forward function saved, in the order of its calls. */
   saved(index: number): Address
@@ -91,8 +113,9 @@ export interface GradientEmitter<A> extends KernelEmitter {
 const known = new Map<OpDefinition, Gradient>()
 
 /**
- * The operator of a gradient, which is known from then on. Called where operators are named that something applies, so that an app carries the gradients of
- * those alone that it can apply; without effects as far as bundlers are concerned, since nobody can miss the gradient of an operator that is nowhere.
+ * The operator of a gradient, which is known from then on. Called where operators are named that something applies, so
+ * that an app carries the gradients of those alone that it can apply; without effects as far as bundlers are concerned,
+ * since nobody can miss the gradient of an operator that is nowhere.
  */
 export function withGradient<A>(gradient: Gradient<A>): OpDefinition {
   registerGradients([gradient])

@@ -61,8 +61,9 @@ export interface Node {
 }
 
 /**
- * Nodes in an order in which every value is made before it is used. Passes never change a graph or a node: they return new ones that share
- * values. The body of a control-flow node is a graph in its attributes that may use values of the graphs around it.
+ * Nodes in an order in which every value is made before it is used. Passes never change a graph or a node: they return
+ * new ones that share values. The body of a control-flow node is a graph in its attributes that may use values of the
+ * graphs around it.
  */
 export interface Graph {
   /** The graph's name, for files and messages. */

@@ -7,7 +7,10 @@ import { stringBytes } from '../core/host-memory.js'
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
 import type { Graph, Node, Value } from './graph.js'
 
-/** Results of at most this many elements are computed before the run, if their inputs are known: shape arithmetic, not data. */
+/**
+ * Results of at most this many elements are computed before the run, if their inputs are known: shape arithmetic, not
+ * data.
+ */
 export const FOLD_ELEMENTS = 4096
 /** Strings are short in elements and may be long nevertheless. */
 const FOLD_BYTES = 2 ** 18
@@ -32,8 +35,9 @@ interface Given {
 }
 
 /**
- * What was found out of the values and nodes of a graph the last time. With a longer past or another batch most nodes of a model still have the inputs that
- * they had: what is found again is the same object, so that whether it has changed is seen at a glance.
+ * What was found out of the values and nodes of a graph the last time. With a longer past or another batch most nodes
+ * of a model still have the inputs that they had: what is found again is the same object, so that whether it has
+ * changed is seen at a glance.
  */
 export class InferenceMemory {
   private readonly values = new WeakMap<Value, Inferred>()
@@ -96,8 +100,8 @@ export function largerNumber({ data, shape }: HostTensor, least: number): number
 }
 
 /**
- * Types of every value of a graph for given input types, as far as they follow without running it: what depends on data, and all that
- * depends on that, is missing in the result. Nothing is put into memory.
+ * Types of every value of a graph for given input types, as far as they follow without running it: what depends on
+ * data, and all that depends on that, is missing in the result. Nothing is put into memory.
  *
  * @param refused - told of an operator that refuses its inputs, whose outputs then stay unknown.
  * @param known - elements of inputs, where they matter for shapes.

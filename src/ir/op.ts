@@ -25,7 +25,10 @@ export type Arity = number | readonly [least: number, most: number]
 /** For each input whether it is always there; the default knows nothing. */
 export type Presence = readonly boolean[]
 
-/** The presence that an arity and a list of {@link OpDefinition.optional} inputs promise; {@link checkInputs} holds callers to it. */
+/**
+ * The presence that an arity and a list of {@link OpDefinition.optional} inputs promise; {@link checkInputs} holds
+ * callers to it.
+ */
 export type PresenceOf<N extends Arity, O extends number = never> = N extends readonly [
   infer Least extends number,
   infer Most extends number,
@@ -59,9 +62,9 @@ export interface InferContext<A, P extends Presence = Presence> {
   /** How many outputs the node names, left-out ones before a named one included. */
   readonly outputCount: number
   /**
-   * The elements of an input that decides a shape (axes, sizes, repeats …); undefined if the input is left out. Where the elements are only
-   * known once the graph has run so far, the plan is cut before this node and `infer` is asked again with them: so ask
-   * before doing anything else of consequence, and only for small tensors.
+   * The elements of an input that decides a shape (axes, sizes, repeats …); undefined if the input is left out. Where
+   * the elements are only known once the graph has run so far, the plan is cut before this node and `infer` is asked
+   * again with them: so ask before doing anything else of consequence, and only for small tensors.
    */
   readonly value: Presence extends P
     ? (index: number) => HostTensor | undefined
@@ -69,8 +72,8 @@ export interface InferContext<A, P extends Presence = Presence> {
   /** The elements of an input if they are known already; never cuts the plan. */
   known(index: number): HostTensor | undefined
   /**
-   * The number that an input is, or `least` if it is less. For sizes that only count beyond a bound: unlike with `value`, one plan serves every number
-   * up to `least`.
+   * The number that an input is, or `least` if it is less. For sizes that only count beyond a bound: unlike with
+   * `value`, one plan serves every number up to `least`.
    */
   atLeast(index: number, least: number): number
 }
@@ -78,7 +81,10 @@ export interface InferContext<A, P extends Presence = Presence> {
 /** A number given to a kernel: known now, or an address that is known when the plan is bound to memory. */
 export type Argument = number | Address
 
-/** What a parameter of a kernel takes in a recorded call: an address to be (or 0 for none) where the kernel takes an address, else a number. */
+/**
+ * What a parameter of a kernel takes in a recorded call: an address to be (or 0 for none) where the kernel takes an
+ * address, else a number.
+ */
 export type ArgumentFor<P> = number extends P ? number : Address | 0
 
 /** The arguments of a kernel in a recorded call. */
@@ -118,7 +124,10 @@ export interface Operand {
   readonly constant: HostTensor | undefined
 }
 
-/** A function of one element applied to an operator's result before it is stored; `code` is one of `UNARY_*` of assembly/abi/codes.ts. */
+/**
+ * A function of one element applied to an operator's result before it is stored; `code` is one of `UNARY_*` of
+ * assembly/abi/codes.ts.
+ */
 export interface Activation {
   /** Which function, a `UNARY_*` number. */
   readonly code: number
@@ -168,8 +177,9 @@ export interface KernelEmitter extends PackEmitter {
   /** Memory that holds nothing before and is worth nothing after this node. */
   scratch(bytes: number): Address
   /**
-   * An operand in another form: for a constant made once (and its raw form never stored), otherwise made again in scratch on every run.
-   * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
+   * An operand in another form: for a constant made once (and its raw form never stored), otherwise made again in
+   * scratch on every run. `key` names the form, everything it depends on included; `pack` emits the calls that write
+   * `bytes` bytes at `to`.
    */
   pack(
     operand: Operand,
@@ -178,13 +188,20 @@ export interface KernelEmitter extends PackEmitter {
     pack: (e: PackEmitter, from: Address, to: Address) => void,
   ): Address
   /**
-   * Whether a packed form that is larger than its operand is affordable under the session's `memoryLimit`. Model and options decide, never how much
-   * memory happens to be left: the form decides which algorithm runs, and so the bits of the result.
+   * Whether a packed form that is larger than its operand is affordable under the session's `memoryLimit`. Model and
+   * options decide, never how much memory happens to be left: the form decides which algorithm runs, and so the bits of
+   * the result.
    */
   affords(operand: Operand, bytes: number): boolean
-  /** A large read-only table, kept with the weights by its identity: what an operator makes of its attributes once and holds on to. */
+  /**
+   * A large read-only table, kept with the weights by its identity: what an operator makes of its attributes once and
+   * holds on to.
+   */
   constant(tensor: HostTensor): Address
-  /** A step in TypeScript in every run, between the calls before and after, on views of the operands. For what is too rare for a kernel. */
+  /**
+   * A step in TypeScript in every run, between the calls before and after, on views of the operands. For what is too
+   * rare for a kernel.
+   */
   host(operands: readonly Operand[], run: (...tensors: HostTensor[]) => void): void
   /** Describes the calls of this node for the profile. */
   note(note: KernelInfo): void
@@ -196,32 +213,44 @@ export interface Emitter<A> extends KernelEmitter {
   readonly attributes: A
   /** Operands in the orders that the layout rule asked for; undefined where an optional input is left out. */
   readonly inputs: readonly (Operand | undefined)[]
-  /** Types of the outputs the node names (undefined where one is not wanted), with the orders the layout rule promised. */
+  /**
+   * Types of the outputs the node names (undefined where one is not wanted), with the orders the layout rule promised.
+   */
   readonly outputs: readonly (
     | (TensorType & { readonly order: Order; readonly physical: readonly number[] })
     | undefined
   )[]
   /** What passes have folded into the node: what `emit` does not apply is lost. */
   readonly fused: Fused
-  /** For operators that are `random`: a seed from the session's, another one each time. To be asked in a step of a run (`host`), not when it is planned. */
+  /**
+   * For operators that are `random`: a seed from the session's, another one each time. To be asked in a step of a run
+   * (`host`), not when it is planned.
+   */
   readonly nextSeed?: () => number
 
   /** Input `index`, which the operator requires. */
   input(index: number): Operand
   /** Memory for output `index`. Asked once per output; contents are undefined. */
   output(index: number): Operand
-  /** Output `index` in the memory of input `from` if nobody needs that input afterwards and the sizes agree, else in memory of its own. */
+  /**
+   * Output `index` in the memory of input `from` if nobody needs that input afterwards and the sizes agree, else in
+   * memory of its own.
+   */
   overwrite(index: number, from: number): Operand
   /**
-   * Whether output `index` would, by `overwrite`, take the place of an input that the session keeps from run to run: what is left there from earlier
-   * runs may then stay.
+   * Whether output `index` would, by `overwrite`, take the place of an input that the session keeps from run to run:
+   * what is left there from earlier runs may then stay.
    */
   keep(index: number, from: number): boolean
-  /** Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order: no kernel runs. */
+  /**
+   * Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order:
+   * no kernel runs.
+   */
   view(index: number, from: number, elementOffset?: number): void
   /**
-   * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant, otherwise in the middle of
-   * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
+   * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant,
+   * otherwise in the middle of every run. `test` throws what a kernel could only run into: an index outside its tensor.
+   * For small operands.
    */
   check(operand: Operand, test: (tensor: HostTensor) => void): void
 }
@@ -265,7 +294,10 @@ export interface ComputeContext<A, P extends Presence = Presence> {
 
 /** Asks whether there is room before something is made that shapes do not tell of. */
 export interface Room {
-  /** @throws LanewiseError `E_BUDGET` if so many bytes more, in typed arrays or in JavaScript's heap, pass the memory limit. */
+  /**
+   * @throws LanewiseError `E_BUDGET` if so many bytes more, in typed arrays or in JavaScript's heap, pass the memory
+   *   limit.
+   */
   reserve(buffers: number, heap?: number): void
 }
 
@@ -287,7 +319,10 @@ export interface ControlContext<A, P extends Presence = Presence> extends ValueC
   readonly room: HostScope
 }
 
-/** Runs a subgraph (`yield* run(body, inputs)`): what If, Loop and Scan are given. Inputs and outputs are positional; values of the outer graph are seen by the body itself. */
+/**
+ * Runs a subgraph (`yield* run(body, inputs)`): what If, Loop and Scan are given. Inputs and outputs are positional;
+ * values of the outer graph are seen by the body itself.
+ */
 export interface RunBody {
   (body: Graph, inputs: readonly HostValue[]): Steps<HostValue[]>
   /**
@@ -339,11 +374,13 @@ export interface UpgradeContext {
 }
 
 /**
- * Everything about one operator that is not its gradient (which is a separate export beside it, so that inference does not carry it).
+ * Everything about one operator that is not its gradient (which is a separate export beside it, so that inference does
+ * not carry it).
  *
- * A node is computed, in this order of preference: at planning time by `compute` if all its inputs are known; by `emit` if `kernel`
- * accepts the dtypes; by `emit` in float32 between casts if only its being float16 or bfloat16 stood in the way; by `compute` as a step of
- * the plan. An operator without `infer` has outputs whose shapes depend on data: the plan is cut there and `compute` or `values` runs.
+ * A node is computed, in this order of preference: at planning time by `compute` if all its inputs are known; by `emit`
+ * if `kernel` accepts the dtypes; by `emit` in float32 between casts if only its being float16 or bfloat16 stood in the
+ * way; by `compute` as a step of the plan. An operator without `infer` has outputs whose shapes depend on data: the
+ * plan is cut there and `compute` or `values` runs.
  */
 export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   /** The operator's name, as ONNX has it. */
@@ -358,13 +395,16 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   readonly optional?: readonly number[]
   /** The most outputs; 1 by default, any number for an operator of a user's. */
   readonly outputs?: number
-  /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
+  /**
+   * Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without
+   * node names.
+   */
   infer?(c: InferContext<A, P>): readonly TensorType[]
   /** The orders of axes that `emit` wants its inputs in and makes its outputs in; logical order by default. */
   layout?(query: LayoutQuery<A, Given<P, LayoutOperand>>): Layout
   /**
-   * Whether `emit` handles operands of these types and shapes (undefined where left out) and makes the outputs that are wanted. By default:
-   * if every operand is float32.
+   * Whether `emit` handles operands of these types and shapes (undefined where left out) and makes the outputs that are
+   * wanted. By default: if every operand is float32.
    */
   kernel?(
     inputs: Given<P, DType>,
@@ -374,42 +414,65 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   ): boolean
   /** Records the kernel calls that compute the outputs. */
   emit?(e: Emitter<A>): void
-  /** Whether `compute` takes input 0 of a type, where `infer` does not say: a node that it does not is refused when it is planned. */
+  /**
+   * Whether `compute` takes input 0 of a type, where `infer` does not say: a node that it does not is refused when it
+   * is planned.
+   */
   readonly takes?: (dtype: DType) => boolean
-  /** The operator in plain TypeScript: for constants, and for types without a kernel. @throws LanewiseError without node names. */
+  /**
+   * The operator in plain TypeScript: for constants, and for types without a kernel. @throws LanewiseError without node
+   * names.
+   */
   compute?(c: ComputeContext<A, P>): readonly HostTensor[]
-  /** `compute` for operators of which one node may take long: `yield`s every few milliseconds. `compute` then follows from it. */
+  /**
+   * `compute` for operators of which one node may take long: `yield`s every few milliseconds. `compute` then follows
+   * from it.
+   */
   work?(c: ComputeContext<A, P>): Work
   /** `compute` for operators whose inputs or outputs are no tensors: sequences, optionals, maps. */
   values?(c: ValueContext<A, P>): readonly HostValue[]
   /**
-   * For operators that are a function of one element of input 0: that function, for fusing it into the node before. `constants` are the
-   * inputs that are constants; undefined if this use of the operator is not such a function.
+   * For operators that are a function of one element of input 0: that function, for fusing it into the node before.
+   * `constants` are the inputs that are constants; undefined if this use of the operator is not such a function.
    */
   activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
-  /** For operators of two operands that broadcast, of which float32 ones go through `binary_f32`: their BINARY_ code. */
+  /**
+   * For operators of two operands that broadcast, of which float32 ones go through `binary_f32`: their BINARY_ code.
+   */
   readonly binary?: number
-  /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. One that runs its body often must let events run about every 50 ms, by a `yield`. */
+  /**
+   * If, Loop, Scan, SequenceMap: operators whose bodies are graphs. One that runs its body often must let events run
+   * about every 50 ms, by a `yield`.
+   */
   control?(c: ControlContext<A, P>, run: RunBody): Steps<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */
   readonly random?: boolean
-  /** The gradient of an operator that a user registers; ours stand beside their definitions, where only training imports them. */
+  /**
+   * The gradient of an operator that a user registers; ours stand beside their definitions, where only training imports
+   * them.
+   */
   readonly gradient?: Omit<Gradient<A>, 'op'>
   /**
-   * What the operator is made of, as a graph with its inputs and outputs in order: written as a function with the node where `exportModel` is asked to
-   * (`functions: true`), so that a runtime that does not know the operator can run it.
+   * What the operator is made of, as a graph with its inputs and outputs in order: written as a function with the node
+   * where `exportModel` is asked to (`functions: true`), so that a runtime that does not know the operator can run it.
    */
   body?(attributes: A): Graph
-  /** Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in list order. */
+  /**
+   * Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in
+   * list order.
+   */
   readonly upgrades?: readonly { readonly below: number; apply(node: UpgradeContext): void }[]
   /**
-   * Puts other operators in the place of this one, or says its attributes otherwise: applied to every imported node, whatever its opset, after
-   * `upgrades`. An operator that is always replaced needs nothing else.
+   * Puts other operators in the place of this one, or says its attributes otherwise: applied to every imported node,
+   * whatever its opset, after `upgrades`. An operator that is always replaced needs nothing else.
    */
   decompose?(node: UpgradeContext): void
 }
 
-/** Declares an operator. Its attributes are typed by the schema; which inputs are always there, by `arity` and `optional`. */
+/**
+ * Declares an operator. Its attributes are typed by the schema; which inputs are always there, by `arity` and
+ * `optional`.
+ */
 export function defineOp<S extends AttributeSchema, const N extends Arity, const O extends readonly number[] = []>(
   definition: Omit<
     OpDefinition<AttributesOf<S>, PresenceOf<N, O[number]>>,
@@ -455,8 +518,8 @@ function finished(work: Work): readonly HostTensor[] {
 }
 
 /**
- * Holds whoever makes a node to what the definition says of its inputs, so that operators need not look for themselves. An input that is
- * undefined or '' is left out.
+ * Holds whoever makes a node to what the definition says of its inputs, so that operators need not look for themselves.
+ * An input that is undefined or '' is left out.
  * @throws LanewiseError `E_GRAPH` if there are too few or too many, or a required one is left out.
  */
 export function checkInputs(

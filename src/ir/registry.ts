@@ -4,8 +4,9 @@ import type { OpDefinition } from './op.js'
 const registry = new Map<string, OpDefinition>()
 
 /**
- * Makes an operator known to every session created afterwards. A definition of the same name and domain is replaced, so that a user may put
- * a better one in the place of ours; graph passes, which know what our operators do by their names, then leave its nodes as they are.
+ * Makes an operator known to every session created afterwards. A definition of the same name and domain is replaced, so
+ * that a user may put a better one in the place of ours; graph passes, which know what our operators do by their names,
+ * then leave its nodes as they are.
  *
  * @throws LanewiseError `E_VALUE` if the definition has no way to compute anything.
  */
@@ -23,7 +24,10 @@ export function registerDefinition<A>(definition: OpDefinition<A>): OpDefinition
 /** The operators that are not the library's own. */
 export const registeredOps = new Map<string, Pick<OpDefinition, 'domain' | 'name'>>()
 
-/** Makes the library's own operators known, except where a user has put another in the place of one: rare ones come later than a user's. */
+/**
+ * Makes the library's own operators known, except where a user has put another in the place of one: rare ones come
+ * later than a user's.
+ */
 export function registerOps(definitions: Iterable<unknown>): void {
   for (const definition of definitions as Iterable<OpDefinition>)
     if (!findOp(definition.domain, definition.name)) put(checked(definition))

@@ -19,7 +19,8 @@ export function isFused(node: Node): boolean {
 }
 
 /**
- * How a node of such operands is computed: by kernels, by kernels between casts (half-precision floats have no arithmetic of their own), or in TypeScript.
+ * How a node of such operands is computed: by kernels, by kernels between casts (half-precision floats have no
+ * arithmetic of their own), or in TypeScript.
  *
  * @throws LanewiseError `E_UNSUPPORTED` if there is no way.
  */
@@ -45,8 +46,9 @@ function promoted(dtype: DType | undefined): DType | undefined {
 }
 
 /**
- * Has a node refuse what it would at every run: what it says before it reads an element that is not known follows from types, shapes and attributes alone. The
- * operators' own checks serve, wherever they stand. Those of a user's operator are not heard: it is given copies, and nothing can be copied that is not known.
+ * Has a node refuse what it would at every run: what it says before it reads an element that is not known follows from
+ * types, shapes and attributes alone. The operators' own checks serve, wherever they stand. Those of a user's operator
+ * are not heard: it is given copies, and nothing can be copied that is not known.
  *
  * @param outputs - types of the outputs; none if they depend on elements.
  * @throws LanewiseError what the operator says.

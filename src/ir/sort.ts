@@ -2,7 +2,8 @@ import { LanewiseError } from '../core/errors.js'
 import { usedBy, type Node, type Value } from './graph.js'
 
 /**
- * Nodes so that each value is made before it is read; the given order is kept where it already is one. Linear in nodes and edges.
+ * Nodes so that each value is made before it is read; the given order is kept where it already is one. Linear in nodes
+ * and edges.
  *
  * @throws LanewiseError `E_GRAPH` for a cycle, naming one of its nodes.
  */

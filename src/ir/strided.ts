@@ -4,14 +4,20 @@ import { plus, type Address, type Operand, type PackEmitter } from './op.js'
 import { logicalStrides, type Order } from '../core/layout.js'
 import { sizeOf, type Shape } from '../core/shape.js'
 
-/** One axis of a copy between two strided views; strides are in elements, `from` may be 0 (repeat) or negative (backwards). */
+/**
+ * One axis of a copy between two strided views; strides are in elements, `from` may be 0 (repeat) or negative
+ * (backwards).
+ */
 export interface StridedAxis {
   readonly size: number
   readonly from: number
   readonly to: number
 }
 
-/** A copy between strided views: offsets and strides in elements. Transpose, Slice, Concat, Expand, Tile, borders of Pad … are all this. */
+/**
+ * A copy between strided views: offsets and strides in elements. Transpose, Slice, Concat, Expand, Tile, borders of Pad
+ * … are all this.
+ */
 export interface StridedCopy {
   readonly axes: readonly StridedAxis[]
   readonly from: number

@@ -4,8 +4,8 @@ import { sizeOf } from '../core/shape.js'
 import { bytesText, tableLines, type Column } from '../core/table.js'
 
 /**
- * What can be said of layers from their sizes alone. A convolution's formulas are those of Dumoulin and Visin, "A guide to convolution
- * arithmetic for deep learning" (arXiv:1603.07285).
+ * What can be said of layers from their sizes alone. A convolution's formulas are those of Dumoulin and Visin, "A guide
+ * to convolution arithmetic for deep learning" (arXiv:1603.07285).
  */
 
 /** A window that slides along one axis. */
@@ -62,8 +62,8 @@ export function outputSize(slide: Slide, exact = false): number {
 }
 
 /**
- * The padding with which a window has ceil(size / stride) positions: at stride 1 as many as places, at stride 2 half of them (SAME_UPPER of ONNX,
- * "same" of others). Where it is odd, the end gets the one more.
+ * The padding with which a window has ceil(size / stride) positions: at stride 1 as many as places, at stride 2 half of
+ * them (SAME_UPPER of ONNX, "same" of others). Where it is odd, the end gets the one more.
  */
 export function samePadding(slide: Omit<Slide, 'padding'>): [begin: number, end: number] {
   checkArguments('samePadding', { slide }, 'object')
@@ -73,8 +73,8 @@ export function samePadding(slide: Omit<Slide, 'padding'>): [begin: number, end:
 }
 
 /**
- * The padding with which a window has as many positions as there are places, at any stride: (size − 1) · stride + extent − size in all. At stride 1
- * that is extent − 1, at stride 2 size + extent − 2.
+ * The padding with which a window has as many positions as there are places, at any stride: (size − 1) · stride +
+ * extent − size in all. At stride 1 that is extent − 1, at stride 2 size + extent − 2.
  */
 export function keepingPadding(slide: Omit<Slide, 'padding'>): [begin: number, end: number] {
   checkArguments('keepingPadding', { slide }, 'object')
@@ -150,7 +150,8 @@ export interface ConvolutionCount {
 /**
  * Counts a convolution.
  *
- * @throws LanewiseError `E_VALUE` for impossible numbers, groups that do not divide the channels among them; `E_SHAPE` if the window does not fit.
+ * @throws LanewiseError `E_VALUE` for impossible numbers, groups that do not divide the channels among them; `E_SHAPE`
+ *   if the window does not fit.
  */
 export function convolutionCount(sizes: ConvolutionSizes): ConvolutionCount {
   checkArguments('convolutionCount', { sizes }, 'object')
@@ -237,13 +238,14 @@ export function linearCount(
 }
 
 /**
- * A convolution as the matrix it is: y = M · x for x [inChannels, …size] and y [outChannels, …output] read as vectors. Most of it is 0, each weight
- * stands once for every position (with one spatial axis, one channel and stride 1 it is a Toeplitz matrix). As the map is linear, M is also its
- * Jacobian dy/dx, and Mᵀ takes gradients back.
+ * A convolution as the matrix it is: y = M · x for x [inChannels, …size] and y [outChannels, …output] read as vectors.
+ * Most of it is 0, each weight stands once for every position (with one spatial axis, one channel and stride 1 it is a
+ * Toeplitz matrix). As the map is linear, M is also its Jacobian dy/dx, and Mᵀ takes gradients back.
  *
  * @param weight - [outChannels, inChannels / groups, …kernel], as in PyTorch and ONNX (no filter is turned round).
  * @returns M, row-major, [outputs, inputs].
- * @throws LanewiseError as {@link convolutionCount}; `E_SHAPE` if the weights are too many or few; `E_BUDGET` beyond 2^28 entries.
+ * @throws LanewiseError as {@link convolutionCount}; `E_SHAPE` if the weights are too many or few; `E_BUDGET` beyond
+ *   2^28 entries.
  */
 export function convolutionMatrix(
   sizes: ConvolutionSizes,

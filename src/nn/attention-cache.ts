@@ -26,13 +26,14 @@ export interface Attended {
 }
 
 /**
- * What attention remembers of the positions before, so that a sequence is continued without computing it again. Pass it as `cache` of the masks: a layer that
- * attends to its own sequence appends what is new, one that attends to another (an encoder's output) projects that once.
+ * What attention remembers of the positions before, so that a sequence is continued without computing it again. Pass it
+ * as `cache` of the masks: a layer that attends to its own sequence appends what is new, one that attends to another
+ * (an encoder's output) projects that once.
  */
 export abstract class AttentionCache {
   /**
-   * Where the next position stands: a number for all sequences of a batch; or int64 tensors: [] or [batch], where each begins, or [batch, length], where each
-   * position stands.
+   * Where the next position stands: a number for all sequences of a batch; or int64 tensors: [] or [batch], where each
+   * begins, or [batch, length], where each position stands.
    */
   abstract get offset(): number | Variable
 
@@ -52,7 +53,8 @@ interface Rows {
 }
 
 /**
- * The cache of a model that is applied step by step, on its device: it lasts from one step of the device to the next. Room grows as it is needed.
+ * The cache of a model that is applied step by step, on its device: it lasts from one step of the device to the next.
+ * Room grows as it is needed.
  *
  * @example
  * import { Device, Embedding, KeyValueCache, Linear, Module, MultiheadAttention, Tensor } from 'lanewise/train'
@@ -98,7 +100,8 @@ export class KeyValueCache extends AttentionCache {
   /**
    * How many positions it has.
    *
-   * @throws LanewiseError `E_STATE` if a call broke off between two layers, of which one knows more than the other: {@link truncate} it.
+   * @throws LanewiseError `E_STATE` if a call broke off between two layers, of which one knows more than the other:
+   *   {@link truncate} it.
    */
   get length(): number {
     const lengths = new Set([...this.rows.values()].map(({ length }) => length))
@@ -123,7 +126,8 @@ export class KeyValueCache extends AttentionCache {
   }
 
   /**
-   * Makes sequence i of the batch a copy of what was sequence `from[i]`: the survivors of a beam search. The batch may become larger or smaller.
+   * Makes sequence i of the batch a copy of what was sequence `from[i]`: the survivors of a beam search. The batch may
+   * become larger or smaller.
    *
    * @throws LanewiseError `E_VALUE` for a sequence that is not there.
    */
@@ -277,7 +281,8 @@ export function withoutHeads(x: Variable): Variable {
 const axes = [0, 1].map((axis) => ({ start: axis, end: axis + 1 }))
 
 /**
- * Where the positions of a sequence stand, as rows of a table of positions: what a model looks up that learns its own. The length stays free in an exported graph.
+ * Where the positions of a sequence stand, as rows of a table of positions: what a model looks up that learns its own.
+ * The length stays free in an exported graph.
  *
  * @param x - [batch, length, …], or by `axis` 0 [length, batch, …].
  * @param offset - where the sequence begins, or a cache that holds what is before it.

@@ -38,12 +38,14 @@ export interface AttentionLSTMOptions {
 }
 
 /**
- * An LSTM that looks at a set of places (of a picture, of a text) before every step (Xu et al., "Show, Attend and Tell", 2015; scores are scaled products as in
- * Vaswani et al., 2017). With places A [N, L, H], for every step: p = softmax(A·h/√H), a = Σ p_j A_j, then i, f, o, g = x·weight_ihᵀ + h·weight_hhᵀ +
- * a·weight_ahᵀ + bias, c = σ(f)·c + σ(i)·tanh(g), h = σ(o)·tanh(c). `weight_ih` is [4H, in], `weight_hh` and `weight_ah` are [4H, H], `bias` is [4H], gates in
- * the order i, f, o, g.
+ * An LSTM that looks at a set of places (of a picture, of a text) before every step (Xu et al., "Show, Attend and
+ * Tell", 2015; scores are scaled products as in Vaswani et al., 2017). With places A [N, L, H], for every step: p =
+ * softmax(A·h/√H), a = Σ p_j A_j, then i, f, o, g = x·weight_ihᵀ + h·weight_hhᵀ + a·weight_ahᵀ + bias, c = σ(f)·c +
+ * σ(i)·tanh(g), h = σ(o)·tanh(c). `weight_ih` is [4H, in], `weight_hh` and `weight_ah` are [4H, H], `bias` is [4H],
+ * gates in the order i, f, o, g.
  *
- * The whole sequence is one operator, forward and back; it is exported as a Scan of standard operators. {@link step} makes single steps, for decoding.
+ * The whole sequence is one operator, forward and back; it is exported as a Scan of standard operators. {@link step}
+ * makes single steps, for decoding.
  */
 export class AttentionLSTM extends Module {
   static override readonly name: string = 'AttentionLSTM'
@@ -83,7 +85,8 @@ export class AttentionLSTM extends Module {
    * @param x - inputs [T, N, in], or batch first.
    * @param places - what is looked at, [N, L, H].
    * @param state - before the first step; the mean of the places, for both, if left out.
-   * @returns the states of all steps [T, N, H], the last state, and how much each step looked at each place [T, N, L] (batch first where x is).
+   * @returns the states of all steps [T, N, H], the last state, and how much each step looked at each place [T, N, L]
+   *   (batch first where x is).
    * @throws LanewiseError `E_SHAPE` if sizes do not fit.
    */
   forward(
@@ -107,7 +110,8 @@ export class AttentionLSTM extends Module {
   }
 
   /**
-   * One step, of standard operators: what a decoder runs word by word, and what is exported as a model with states in and out.
+   * One step, of standard operators: what a decoder runs word by word, and what is exported as a model with states in
+   * and out.
    *
    * @param x - [N, in]. @param places - [N, L, H]. @param state - [N, H] each.
    * @returns the state after it, and the weights of the places [N, L].

@@ -28,15 +28,19 @@ const maskKinds = { attnMask: 'tensor', keyPaddingMask: 'tensor', isCausal: 'boo
 
 /** What attention may look at. Masks are PyTorch's: true means *not* to look there. */
 export interface AttentionMasks {
-  /** [queries, keys], or what broadcasts to [batch, heads, queries, keys]: bool (true is hidden), or float32, which is added to the scores. */
+  /**
+   * [queries, keys], or what broadcasts to [batch, heads, queries, keys]: bool (true is hidden), or float32, which is
+   * added to the scores.
+   */
   readonly attnMask?: Variable
   /** [batch, keys], bool: true for keys that are padding. */
   readonly keyPaddingMask?: Variable
   /** Whether a query sees keys up to its own place only. */
   readonly isCausal?: boolean
   /**
-   * What is remembered of the positions before. A layer that attends to its own sequence (key is query) appends the new ones, and masks are over all keys, those
-   * before first; one that attends to another remembers what it has made of that.
+   * What is remembered of the positions before. A layer that attends to its own sequence (key is query) appends the new
+   * ones, and masks are over all keys, those before first; one that attends to another remembers what it has made of
+   * that.
    */
   readonly cache?: AttentionCache
 }
@@ -60,9 +64,9 @@ export interface MultiheadAttentionOptions {
 }
 
 /**
- * Scaled dot-product attention of several heads (Vaswani et al., 2017). Where all three projections have PyTorch's usual sizes their weights are one
- * `in_proj_weight` [3·embedDim, embedDim], else `q_proj_weight`, `k_proj_weight` and `v_proj_weight`; then `in_proj_bias`, `out_proj.weight` and
- * `out_proj.bias`.
+ * Scaled dot-product attention of several heads (Vaswani et al., 2017). Where all three projections have PyTorch's
+ * usual sizes their weights are one `in_proj_weight` [3·embedDim, embedDim], else `q_proj_weight`, `k_proj_weight` and
+ * `v_proj_weight`; then `in_proj_bias`, `out_proj.weight` and `out_proj.bias`.
  *
  * It applies ONNX's Attention, which keeps no scores, nor a mask of those that are dropped in training.
  *
@@ -230,8 +234,8 @@ export class MultiheadAttention extends Module {
 }
 
 /**
- * Attention by a small network instead of a product (Bahdanau, Cho & Bengio, 2015), as decoders that caption pictures use: scores are
- * energy · tanh(query_layer(query) + key_layer(key)).
+ * Attention by a small network instead of a product (Bahdanau, Cho & Bengio, 2015), as decoders that caption pictures
+ * use: scores are energy · tanh(query_layer(query) + key_layer(key)).
  */
 export class AdditiveAttention extends Module {
   /** Takes queries to [..., hiddenDim]. */
@@ -263,7 +267,8 @@ export class AdditiveAttention extends Module {
 
   /**
    * @param query - [batch, queryDim]. @param keys - [batch, keys, keyDim].
-   * @param keyPaddingMask - [batch, keys], bool: true for keys that are padding. At least one key of each example must not be.
+   * @param keyPaddingMask - [batch, keys], bool: true for keys that are padding. At least one key of each example must
+   *   not be.
    * @returns the weighted sum of the keys [batch, keyDim], and the weights [batch, keys].
    */
   forward(query: Variable, keys: Variable, keyPaddingMask?: Variable): [context: Variable, weights: Variable] {

@@ -6,10 +6,12 @@ import { LanewiseError } from '../core/errors.js'
 import { Module } from './module.js'
 
 /**
- * Applies a module (or a function) whose intermediate values are not kept for the backward pass: that applies it again. A step then needs the memory of one
- * stretch at a time, for one more forward pass (Chen et al., "Training deep nets with sublinear memory cost", 2016).
+ * Applies a module (or a function) whose intermediate values are not kept for the backward pass: that applies it again.
+ * A step then needs the memory of one stretch at a time, for one more forward pass (Chen et al., "Training deep nets
+ * with sublinear memory cost", 2016).
  *
- * Masks of Dropout are the same the second time, and running statistics are those of the first. Gradients are the same bits as without.
+ * Masks of Dropout are the same the second time, and running statistics are those of the first. Gradients are the same
+ * bits as without.
  *
  * @param module - takes and returns tensors: what else it is given must be in the function.
  * @throws LanewiseError `E_VALUE` without a tensor.
@@ -49,7 +51,8 @@ export function checkpoint<M extends Module | ((...inputs: never[]) => Variable 
   const buffers = module instanceof Module ? [...module.namedBuffers()].map(([, buffer]) => buffer) : []
   const before = buffers.map((buffer) => buffer.data())
   const set = (to: readonly TypedArray[]) => buffers.forEach((buffer, i) => buffer.assign(to[i]))
-  // Running statistics have seen the batch already, and some kernels compute around them: the second time they are those of the first.
+  // Running statistics have seen the batch already, and some kernels compute around them: the second time they are
+  // those of the first.
   const again = <T>(work: () => T): T => {
     const after = buffers.map((buffer) => buffer.data())
     set(before)

@@ -25,8 +25,9 @@ export function checkWeightFormat(format: string): void {
 const LEAST = 256
 
 /**
- * The same graph with its large float32 constants in a shorter type, and a node that brings each back: Cast or DequantizeLinear, which runtimes compute
- * when they load the model. What is computed afterwards is float32 as before; the weights have been rounded.
+ * The same graph with its large float32 constants in a shorter type, and a node that brings each back: Cast or
+ * DequantizeLinear, which runtimes compute when they load the model. What is computed afterwards is float32 as before;
+ * the weights have been rounded.
  *
  * @throws LanewiseError `E_VALUE` for a weight that the type cannot hold, and for a format that there is none.
  */
@@ -54,8 +55,8 @@ export function compressWeights(graph: Graph, format: WeightFormat): Graph {
 }
 
 /**
- * The float32 constants of a graph by name, those that {@link compressWeights} has made shorter among them (rounded, as the graph computes with them): what an
- * exported module's `loadStateDict` takes.
+ * The float32 constants of a graph by name, those that {@link compressWeights} has made shorter among them (rounded, as
+ * the graph computes with them): what an exported module's `loadStateDict` takes.
  */
 export function weightsOf(graph: Pick<Graph, 'nodes'>): Map<string, HostTensor> {
   checkArguments('weightsOf', { graph }, 'graph')

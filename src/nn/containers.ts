@@ -94,7 +94,9 @@ export class ModuleDict<T extends Module = Module> extends Module {
     for (const [name, module] of Object.entries(modules)) this.set(name, module)
   }
 
-  /** Adds or replaces a module. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
+  /**
+   * Adds or replaces a module. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules.
+   */
   set(name: string, module: T): this {
     checkArguments('ModuleDict.set', { name, module }, 'string', 'module')
     setEntry(this, this.names, name, module)
@@ -161,7 +163,10 @@ export class ParameterDict extends Module {
     for (const [name, parameter] of Object.entries(parameters)) this.set(name, parameter)
   }
 
-  /** Adds or replaces a parameter. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
+  /**
+   * Adds or replaces a parameter. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of
+   * modules.
+   */
   set(name: string, parameter: Parameter): this {
     checkArguments('ParameterDict.set', { name, parameter }, 'string', 'tensor')
     setEntry(this, this.names, name, parameter)

@@ -22,7 +22,10 @@ export interface ConvOptions {
   readonly groups?: number
   /** Whether a bias is added to each output channel. Default true. */
   readonly bias?: boolean
-  /** What stands in the padding: zeros by default; the picture reflected at its edge, its last places repeated, or its other side. */
+  /**
+   * What stands in the padding: zeros by default; the picture reflected at its edge, its last places repeated, or its
+   * other side.
+   */
   readonly paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular'
   /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device

@@ -13,24 +13,35 @@ import { toGraph, type InputSpec } from './export.js'
 import * as F from './functional.js'
 import { evaluating, Module } from './module.js'
 
-/** A model that continues sequences: its last argument are masks, which it hands to its attention, with the cache to its positions. */
+/**
+ * A model that continues sequences: its last argument are masks, which it hands to its attention, with the cache to its
+ * positions.
+ */
 export type DecoderModel = Module & {
-  /** @param inputs - int64 [batch, length], what else the model takes, and {@link AttentionMasks}. @returns scores [batch, length, vocabulary]. */
+  /**
+   * @param inputs - int64 [batch, length], what else the model takes, and {@link AttentionMasks}. @returns scores
+   *   [batch, length, vocabulary].
+   */
   forward(...inputs: never[]): Variable
 }
 
 /** How a decoder is written. */
 export interface DecoderGraphOptions {
   /**
-   * `past`: keys and values go in as `past_key_values.N.key` and `.value` [batch, heads, past, size] and come out longer by what is new, as `present.N.key` and
-   * `.value`: Hugging Face's names, with `attention_mask` [batch, past + length] and `position_ids` [batch, length]. Sizes are named as their exporter does
-   * ("batch_size", "past_sequence_length"): by these names transformers.js knows how large an empty past is.
-   * `session`: they have room for `maxLength` positions and are written in place, from `write_indices` [batch] on, if the session keeps them (docs/states.md).
+   * `past`: keys and values go in as `past_key_values.N.key` and `.value` [batch, heads, past, size] and come out
+   * longer by what is new, as `present.N.key` and `.value`: Hugging Face's names, with `attention_mask` [batch, past +
+   * length] and `position_ids` [batch, length]. Sizes are named as their exporter does ("batch_size",
+   * "past_sequence_length"): by these names transformers.js knows how large an empty past is. `session`: they have room
+   * for `maxLength` positions and are written in place, from `write_indices` [batch] on, if the session keeps them
+   * (docs/states.md).
    */
   readonly cache: 'past' | 'session'
   /** The positions that a cache of a session has room for, prompt and answer together. */
   readonly maxLength?: number
-  /** What the model takes between the ids and the masks: an encoder's output, for instance. A free size called "batch" is that of the ids. */
+  /**
+   * What the model takes between the ids and the masks: an encoder's output, for instance. A free size called "batch"
+   * is that of the ids.
+   */
   readonly inputs?: readonly InputSpec[]
   /** Name of the graph. */
   readonly name?: string
@@ -57,9 +68,10 @@ const sizeNames = {
 const TRIED = { batch: 2, length: 3, past: 4 }
 
 /**
- * The graph of a decoder that is applied step by step: `input_ids` [batch, length] and what is remembered in, `logits` [batch, length, vocabulary] and what is to be
- * remembered out. The first run takes the prompt, each other the next token; `generate` of "lanewise/generate" does that, and with `cache: 'past'` so do
- * clients of Hugging Face's models. The model is applied in evaluation mode and sees no position after its own.
+ * The graph of a decoder that is applied step by step: `input_ids` [batch, length] and what is remembered in, `logits`
+ * [batch, length, vocabulary] and what is to be remembered out. The first run takes the prompt, each other the next
+ * token; `generate` of "lanewise/generate" does that, and with `cache: 'past'` so do clients of Hugging Face's models.
+ * The model is applied in evaluation mode and sees no position after its own.
  *
  * @example
  * import { Device, Embedding, exportModel, Linear, Module, MultiheadAttention, toDecoderGraph } from 'lanewise/train'
@@ -80,7 +92,8 @@ const TRIED = { batch: 2, length: 3, past: 4 }
  * const graph = toDecoderGraph(new LanguageModel(), { cache: 'session', maxLength: 512 })
  * writeFileSync('lm.onnx', exportModel(graph))
  * console.log(graph.inputs.map(({ name }) => name))
- * @throws LanewiseError `E_VALUE` without `maxLength` for a cache of a session, and for a model that gives the cache to no layer; what `toGraph` throws.
+ * @throws LanewiseError `E_VALUE` without `maxLength` for a cache of a session, and for a model that gives the cache to
+ *   no layer; what `toGraph` throws.
  */
 export function toDecoderGraph(model: DecoderModel, options: DecoderGraphOptions): Graph {
   checkArguments('toDecoderGraph', { model, options }, 'module', {

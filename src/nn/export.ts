@@ -24,7 +24,10 @@ export interface InputSpec {
 export interface ToGraphOptions {
   /** The graph's name; "model" by default. */
   readonly name?: string
-  /** Names of the outputs, in the order `forward` returns them; by default those that it gives them, or "output", and "output_1" … where there are more. */
+  /**
+   * Names of the outputs, in the order `forward` returns them; by default those that it gives them, or "output", and
+   * "output_1" … where there are more.
+   */
   readonly outputs?: readonly string[]
 }
 
@@ -43,10 +46,12 @@ function checkSpec(spec: InputSpec): void {
 }
 
 /**
- * The graph of what a module computes in evaluation mode: `forward` is run once on zeros, and what it applies is written down. Parameters become
- * constants under the names of the state dict, nodes are named by the modules they belong to. What `forward` decides in JavaScript is decided once.
+ * The graph of what a module computes in evaluation mode: `forward` is run once on zeros, and what it applies is
+ * written down. Parameters become constants under the names of the state dict, nodes are named by the modules they
+ * belong to. What `forward` decides in JavaScript is decided once.
  *
- * @throws LanewiseError `E_VALUE` if there are more or fewer outputs than names. `E_SHAPE` if a free size does not stay free: if `forward` has fixed it, for instance in a reshape.
+ * @throws LanewiseError `E_VALUE` if there are more or fewer outputs than names. `E_SHAPE` if a free size does not stay
+ *   free: if `forward` has fixed it, for instance in a reshape.
  */
 export function toGraph(module: Module, inputs: readonly InputSpec[], options: ToGraphOptions = {}): Graph {
   checkArguments('toGraph', { module, inputs, options }, 'module', 'list', { name: 'string', outputs: 'list' })
@@ -166,7 +171,8 @@ const MULTIPLES = [2, 3, 4]
 /**
  * Why a graph does not take a free size of another value; undefined if it does.
  *
- * @param strict - whether outputs must keep the sizes that were declared for them, too: with a multiple of its elements a built-in size may fit by chance.
+ * @param strict - whether outputs must keep the sizes that were declared for them, too: with a multiple of its elements
+ *   a built-in size may fit by chance.
  */
 function refusal(
   graph: Graph,

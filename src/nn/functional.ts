@@ -1,4 +1,5 @@
-// Functions of tensors: what modules are made of. Shapes broadcast as in NumPy; names are PyTorch's. `op` is any operator by its ONNX name.
+// Functions of tensors: what modules are made of. Shapes broadcast as in NumPy; names are PyTorch's. `op` is any
+// operator by its ONNX name.
 export * from './functional/activations.js'
 export * from './functional/arrange.js'
 export * from './functional/create.js'

@@ -14,8 +14,9 @@ import { Module } from './module.js'
 const statistics: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] }
 
 /**
- * A graph (an imported ONNX model) as a module: its float32 constants with more than one element are parameters, under their names in the file, so
- * that the model can be trained further where its operators have gradients, and exported again. `GraphModule<Variable[]>` is one with several outputs.
+ * A graph (an imported ONNX model) as a module: its float32 constants with more than one element are parameters, under
+ * their names in the file, so that the model can be trained further where its operators have gradients, and exported
+ * again. `GraphModule<Variable[]>` is one with several outputs.
  */
 export class GraphModule<Output extends Variable | Variable[] = Variable> extends Module {
   static override readonly name: string = 'GraphModule'
@@ -137,14 +138,15 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
   }
 
   /**
-   * The model with another end: what it computes up to a value, and then a module of your own. Parameters of the old model are copied, under the names they have,
-   * those of the new end are called "head…"; the old model stays as it is (`dispose()` it if it is no longer needed).
+   * The model with another end: what it computes up to a value, and then a module of your own. Parameters of the old
+   * model are copied, under the names they have, those of the new end are called "head…"; the old model stays as it is
+   * (`dispose()` it if it is no longer needed).
    *
    * @param head - a module of the features; or a function that makes one, given their shape with a batch of 1.
-   * @param at - the name of the value that the head takes; by default what goes into the last layer with weights (Gemm, MatMul, Conv): that layer and
-   *   everything after it is left out.
-   * @throws LanewiseError `E_GRAPH` if there is no value of that name, `E_VALUE` if there is no such layer on the one way to the output, or not
-   *   the same one for all outputs.
+   * @param at - the name of the value that the head takes; by default what goes into the last layer with weights (Gemm,
+   *   MatMul, Conv): that layer and everything after it is left out.
+   * @throws LanewiseError `E_GRAPH` if there is no value of that name, `E_VALUE` if there is no such layer on the one
+   *   way to the output, or not the same one for all outputs.
    * @example
    * import { Device, GraphModule, Linear } from 'lanewise/train'
    *
@@ -211,7 +213,10 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
   }
 }
 
-/** What a function makes of the shape of the features. @throws LanewiseError `E_VALUE` with what the function threw as the cause. */
+/**
+ * What a function makes of the shape of the features. @throws LanewiseError `E_VALUE` with what the function threw as
+ * the cause.
+ */
 function headOf<Head extends Module>(make: (shape: readonly number[]) => Head, shape: readonly number[]): Head {
   let head: Head
   try {

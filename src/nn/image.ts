@@ -91,7 +91,10 @@ export class PixelUnshuffle extends Module {
 
 type Mode = 'constant' | 'reflect' | 'replicate' | 'circular'
 
-/** Places around the spatial axes: as many on every side, or before and after the last axis, then the one before it, and so on. */
+/**
+ * Places around the spatial axes: as many on every side, or before and after the last axis, then the one before it, and
+ * so on.
+ */
 abstract class Padding extends Module {
   private readonly pads: readonly number[]
 
@@ -115,7 +118,9 @@ abstract class Padding extends Module {
       )
   }
 
-  /** @throws LanewiseError `E_SHAPE` for a tensor that is not [N, C, …] or [C, …] with as many axes as the layer pads. */
+  /**
+   * @throws LanewiseError `E_SHAPE` for a tensor that is not [N, C, …] or [C, …] with as many axes as the layer pads.
+   */
   forward(x: Variable): Variable {
     const rank = x.shape.length
     if (rank !== this.axes + 2 && rank !== this.axes + 1)
@@ -268,7 +273,10 @@ export class Fold extends Module {
   }
 }
 
-/** Channels of several groups by turns, so that what follows by groups sees all of them (Zhang et al., arXiv:1707.01083). */
+/**
+ * Channels of several groups by turns, so that what follows by groups sees all of them (Zhang et al.,
+ * arXiv:1707.01083).
+ */
 export class ChannelShuffle extends Module {
   constructor(
     /** How many groups the channels are in; it divides their number. */

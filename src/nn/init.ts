@@ -111,7 +111,9 @@ export function kaimingNormal(options: KaimingOptions = {}): Initializer {
   return (shape, random) => normal(0, gain / Math.sqrt(fans(shape)[mode]))(shape, random)
 }
 
-/** Rows (or columns) at right angles (Saxe et al., 2014), by Gram and Schmidt over normal numbers, twice for accuracy. */
+/**
+ * Rows (or columns) at right angles (Saxe et al., 2014), by Gram and Schmidt over normal numbers, twice for accuracy.
+ */
 export function orthogonal(gain = 1): Initializer {
   checkArguments('orthogonal', { gain }, 'number?')
 

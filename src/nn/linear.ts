@@ -139,7 +139,10 @@ export class Unflatten extends Module {
   }
 }
 
-/** x₁ᵀ · W · x₂ + bias for each output: [..., in1] and [..., in2] to [..., out]. `weight` is [out, in1, in2], `bias` [out]. */
+/**
+ * x₁ᵀ · W · x₂ + bias for each output: [..., in1] and [..., in2] to [..., out]. `weight` is [out, in1, in2], `bias`
+ * [out].
+ */
 export class Bilinear extends Module {
   /** [out, in1, in2] */
   readonly weight: Parameter
@@ -200,8 +203,8 @@ export class Dropout extends Dropping {
 const DROPPED = -1.7580993408473766
 
 /**
- * Dropout for networks of SELU: what is dropped becomes what SELU makes of −∞, and the rest is moved and scaled so that mean and variance stay (Klambauer et
- * al., arXiv:1706.02515).
+ * Dropout for networks of SELU: what is dropped becomes what SELU makes of −∞, and the rest is moved and scaled so that
+ * mean and variance stay (Klambauer et al., arXiv:1706.02515).
  */
 export class AlphaDropout extends Dropping {
   forward(x: Variable): Variable {

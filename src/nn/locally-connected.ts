@@ -31,9 +31,10 @@ function pair(value: Pair): readonly [number, number] {
 }
 
 /**
- * A convolution that does not share its weights: every place of the result has filters of its own (LeCun, 1989). `weight` is
- * [height · width of the result, inChannels · kernel height · kernel width, outChannels], `bias` [outChannels, height · width]. The size of the input
- * is part of the layer, since it decides how many weights there are.
+ * A convolution that does not share its weights: every place of the result has filters of its own (LeCun, 1989).
+ * `weight` is [height · width of the result, inChannels · kernel height · kernel width, outChannels], `bias`
+ * [outChannels, height · width]. The size of the input is part of the layer, since it decides how many weights there
+ * are.
  *
  * @throws LanewiseError `E_VALUE` if the kernel does not fit into the padded input.
  */

@@ -24,7 +24,10 @@ export function* tensorsOf(module: Module): Generator<[string, Parameter]> {
   for (const [name, member] of membersOf(module)) if (member instanceof Parameter) yield [name, member]
 }
 
-/** Names of properties stand in the names of what is in them, but for a map called `tensors`: those are a module's own parameters, by their names. */
+/**
+ * Names of properties stand in the names of what is in them, but for a map called `tensors`: those are a module's own
+ * parameters, by their names.
+ */
 function* membersOf(module: Module): Generator<[string, Module | Parameter]> {
   const { unnamed: flat = [], opaque = [] } = module.constructor as Partial<
     Record<'unnamed' | 'opaque', readonly string[]>

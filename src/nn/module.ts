@@ -27,9 +27,10 @@ export type Predicted<Output> = Output extends Variable
         : never
 
 /**
- * A layer or a model: parameters, modules inside it and a `forward` that applies them. What it holds is found by looking at its
- * properties, whose names make the names of the parameters ("fc1.weight"); lists, maps, sets and plain objects of modules and parameters count as
- * well, however deep ("blocks.0.left.weight"). What stands in a `#private` field JavaScript shows to nobody: {@link register} it.
+ * A layer or a model: parameters, modules inside it and a `forward` that applies them. What it holds is found by
+ * looking at its properties, whose names make the names of the parameters ("fc1.weight"); lists, maps, sets and plain
+ * objects of modules and parameters count as well, however deep ("blocks.0.left.weight"). What stands in a `#private`
+ * field JavaScript shows to nobody: {@link register} it.
  *
  * @example
  * import { Device, F, Linear, Module, type Variable } from 'lanewise/train'
@@ -82,7 +83,8 @@ export abstract class Module {
   }
 
   /**
-   * Has `hook` called after every {@link call} of this module; what it returns, unless undefined, takes the output's place.
+   * Has `hook` called after every {@link call} of this module; what it returns, unless undefined, takes the output's
+   * place.
    *
    * @returns what removes it again.
    */
@@ -91,7 +93,9 @@ export abstract class Module {
     return hooked(this.#hooks, hook)
   }
 
-  /** Has `hook` called before every {@link call} of this module; a list that it returns takes the place of the inputs. */
+  /**
+   * Has `hook` called before every {@link call} of this module; a list that it returns takes the place of the inputs.
+   */
   registerForwardPreHook(hook: ForwardPreHook): { remove(): void } {
     checkArguments('registerForwardPreHook', { hook }, 'function')
     return hooked(this.#preHooks, hook)
@@ -175,18 +179,22 @@ export abstract class Module {
     for (const [name, tensor] of this.#namedTensors()) if (tensor.buffer) yield [name, tensor.parameter]
   }
 
-  /** Copies of all parameters and buffers (running statistics) by name, in PyTorch's names and logical order. What has several names stands under the first. */
+  /**
+   * Copies of all parameters and buffers (running statistics) by name, in PyTorch's names and logical order. What has
+   * several names stands under the first.
+   */
   stateDict(): Map<string, Tensor> {
     this.#check()
     return new Map([...this.#namedTensors()].map(([name, { parameter }]) => [name, parameter.tensor()]))
   }
 
   /**
-   * Sets parameters and buffers by name. One that has several names (tied weights) may be given by any of them, or by all. PyTorch's `num_batches_tracked`,
-   * which nothing here depends on, is passed over.
+   * Sets parameters and buffers by name. One that has several names (tied weights) may be given by any of them, or by
+   * all. PyTorch's `num_batches_tracked`, which nothing here depends on, is passed over.
    *
    * @param strict - whether a name that is missing or left over is an error.
-   * @throws LanewiseError `E_TENSOR` for a name, a type or a shape that does not fit, and for different tensors of one parameter; then nothing was changed.
+   * @throws LanewiseError `E_TENSOR` for a name, a type or a shape that does not fit, and for different tensors of one
+   *   parameter; then nothing was changed.
    */
   loadStateDict(state: ReadonlyMap<string, Tensor | HostTensor>, strict = true): void {
     this.#check()
@@ -236,10 +244,11 @@ export abstract class Module {
   }
 
   /**
-   * Freezes (`false`) or thaws parameters: a frozen one gets no gradient and is not changed. Running statistics of layers are not parameters: `eval()` of such a
-   * layer keeps them.
+   * Freezes (`false`) or thaws parameters: a frozen one gets no gradient and is not changed. Running statistics of
+   * layers are not parameters: `eval()` of such a layer keeps them.
    *
-   * @param patterns - only those whose name fits one of them: expressions, or globs of the whole name ('features.*'). Without any, every parameter.
+   * @param patterns - only those whose name fits one of them: expressions, or globs of the whole name ('features.*').
+   *   Without any, every parameter.
    * @throws LanewiseError `E_VALUE` for a pattern that fits no name: then nothing was changed.
    * @example
    * import { Device, Linear, ReLU, Sequential } from 'lanewise/train'
@@ -266,8 +275,8 @@ export abstract class Module {
   }
 
   /**
-   * One prediction: in evaluation mode (which is put back), in a step of its own, without recording. Takes and returns tensors of JavaScript: one, or a
-   * list or an object of them if `forward` returns that.
+   * One prediction: in evaluation mode (which is put back), in a step of its own, without recording. Takes and returns
+   * tensors of JavaScript: one, or a list or an object of them if `forward` returns that.
    */
   predict(...inputs: readonly (Tensor | HostTensor)[]): Predicted<ReturnType<this['forward']>> {
     const { device } = this
@@ -290,7 +299,10 @@ export abstract class Module {
     )
   }
 
-  /** Frees parameters and buffers, of the modules inside it as well. Any later use throws `E_STATE`, but for disposing of it again. */
+  /**
+   * Frees parameters and buffers, of the modules inside it as well. Any later use throws `E_STATE`, but for disposing
+   * of it again.
+   */
   dispose(): void {
     const modules = [...this.modules()]
     for (const [, parameter] of this.#everyName()) parameter.dispose()

@@ -22,7 +22,8 @@ interface NormOptions {
 }
 
 /**
- * Normalises each channel (axis 1) over the batch and all places, while measuring running statistics that evaluation uses (Ioffe & Szegedy, 2015).
+ * Normalises each channel (axis 1) over the batch and all places, while measuring running statistics that evaluation
+ * uses (Ioffe & Szegedy, 2015).
  *
  * @throws LanewiseError `E_SHAPE` in training for one value per channel, which has no variance.
  *
@@ -189,8 +190,9 @@ export class GroupNorm extends Module {
 }
 
 /**
- * Local response normalisation over neighbouring channels (Krizhevsky et al., 2012): x / (k + α·Σx²)^β. ONNX and PyTorch divide alpha by `size`, TensorFlow
- * (and Krizhevsky) do not: `divideBySize` says which. Of an even `size` the longer half is before the channel, as in PyTorch.
+ * Local response normalisation over neighbouring channels (Krizhevsky et al., 2012): x / (k + α·Σx²)^β. ONNX and
+ * PyTorch divide alpha by `size`, TensorFlow (and Krizhevsky) do not: `divideBySize` says which. Of an even `size` the
+ * longer half is before the channel, as in PyTorch.
  */
 export class LocalResponseNorm extends Module {
   private readonly attributes: Readonly<Record<string, unknown>>
@@ -229,8 +231,8 @@ export class LocalResponseNorm extends Module {
 }
 
 /**
- * Normalises each channel of each sample over its places (Ulyanov et al., arXiv:1607.08022). As in PyTorch there is no weight and no running statistics
- * unless asked for; running statistics are what evaluation uses.
+ * Normalises each channel of each sample over its places (Ulyanov et al., arXiv:1607.08022). As in PyTorch there is no
+ * weight and no running statistics unless asked for; running statistics are what evaluation uses.
  */
 class InstanceNorm extends Module {
   /** Scale of each channel [C]; undefined without `affine`. */
@@ -271,7 +273,10 @@ class InstanceNorm extends Module {
     this.running_var = trackRunningStats ? this.buffer([numFeatures], ones) : undefined
   }
 
-  /** @param x - [N, C, …]. @throws LanewiseError `E_SHAPE` for another number of channels, or for one place only while training. */
+  /**
+   * @param x - [N, C, …]. @throws LanewiseError `E_SHAPE` for another number of channels, or for one place only while
+   *   training.
+   */
   forward(x: Variable): Variable {
     const { running_mean: mean, running_var: variance, device } = this
     const [, channels, ...places] = x.shape

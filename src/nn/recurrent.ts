@@ -50,8 +50,8 @@ const optionKinds = {
 } as const satisfies OptionKinds
 
 /**
- * What RNN, LSTM and GRU share: parameters by PyTorch's names (`weight_ih_l0`, `weight_hh_l0_reverse` …) in PyTorch's order of gates, applied through ONNX's
- * operators, one for each layer.
+ * What RNN, LSTM and GRU share: parameters by PyTorch's names (`weight_ih_l0`, `weight_hh_l0_reverse` …) in PyTorch's
+ * order of gates, applied through ONNX's operators, one for each layer.
  */
 abstract class Recurrent extends Module {
   /** Layers on top of each other. */
@@ -223,7 +223,10 @@ export class RNN extends Recurrent {
     super({ op: RnnOp, gates: 1, order: [0], states: 1, attributes }, inputSize, hiddenSize, options)
   }
 
-  /** @param x - [T, N, in] (or batch first). @param h - [layers · directions, N, hidden]. @returns outputs and final states. */
+  /**
+   * @param x - [T, N, in] (or batch first). @param h - [layers · directions, N, hidden]. @returns outputs and final
+   *   states.
+   */
   forward(x: Variable, h?: Variable): [output: Variable, h: Variable] {
     const { output, states } = this.run(x, [h])
     return [output, states[0]]
@@ -270,7 +273,10 @@ export class LSTM extends Recurrent {
 
 type CellOptions = Pick<RecurrentOptions, 'bias' | 'device'>
 
-/** One step of a layer, whose parameters are this module's, without the layer's number in their names (`weight_ih`, `bias_hh` …). */
+/**
+ * One step of a layer, whose parameters are this module's, without the layer's number in their names (`weight_ih`,
+ * `bias_hh` …).
+ */
 abstract class RecurrentCell<Layer extends Recurrent> extends Module {
   /** The parameters by PyTorch's names (`weight_ih_l0` …). */
   readonly tensors: ReadonlyMap<string, Parameter>

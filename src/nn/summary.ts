@@ -11,8 +11,8 @@ import { describeLayer } from './expect.js'
 import { observed, type Applied, type Layer, type Module } from './module.js'
 
 /**
- * What a model is made of, as a table: for each layer the shape of its output, its parameters, connections (inputs of all its outputs together),
- * multiply-adds and the memory of its output, all for one example.
+ * What a model is made of, as a table: for each layer the shape of its output, its parameters, connections (inputs of
+ * all its outputs together), multiply-adds and the memory of its output, all for one example.
  *
  * @param inputShape - of one example: [1, 28, 28].
  * @example
@@ -28,7 +28,10 @@ export function summary(model: Module, inputShape: Shape, dtype: DType = 'float3
   return summaryLines(summaryRows(model, inputShape, dtype)).join('\n')
 }
 
-/** The rows of {@link summary}: a layer is a module with no other inside. A module that is applied twice has two rows, the second without parameters. */
+/**
+ * The rows of {@link summary}: a layer is a module with no other inside. A module that is applied twice has two rows,
+ * the second without parameters.
+ */
 export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'float32'): SummaryRow[] {
   checkArguments('summaryRows', { model, inputShape, dtype }, 'module', 'numbers', 'string?')
 

@@ -105,7 +105,10 @@ abstract class TransformerLayer extends Module {
   }
 }
 
-/** Self-attention and a network of two layers, each with a residual and a normalisation (Vaswani et al., 2017), under PyTorch's names. */
+/**
+ * Self-attention and a network of two layers, each with a residual and a normalisation (Vaswani et al., 2017), under
+ * PyTorch's names.
+ */
 export class TransformerEncoderLayer extends TransformerLayer {
   /** @param src - [length, batch, dModel], with `batchFirst` [batch, length, dModel]. */
   forward(src: Variable, masks: AttentionMasks = {}): Variable {
@@ -149,7 +152,9 @@ export class TransformerEncoder extends Module {
   /** The normalisation after the last layer, if there is one. */
   readonly norm: LayerNorm | undefined
 
-  /** @param layers - each its own, not copies: `Array.from({ length: 6 }, () => new TransformerEncoderLayer(512, 8))`. */
+  /**
+   * @param layers - each its own, not copies: `Array.from({ length: 6 }, () => new TransformerEncoderLayer(512, 8))`.
+   */
   constructor(layers: readonly TransformerEncoderLayer[], options: { readonly norm?: LayerNorm } = {}) {
     checkArguments(new.target.name, { layers, options }, 'list', { norm: 'module' })
     const { norm } = options
@@ -213,7 +218,10 @@ export const sinusoids: Initializer = (shape) => {
   })
 }
 
-/** Adds to each vector of a sequence one that belongs to its place. `pe` is [maxLength, dModel]: part of the state, learned or not. */
+/**
+ * Adds to each vector of a sequence one that belongs to its place. `pe` is [maxLength, dModel]: part of the state,
+ * learned or not.
+ */
 export class PositionalEncoding extends Module {
   /** A vector for each place: [maxLength, dModel]. */
   readonly pe: Parameter
@@ -246,8 +254,8 @@ export class PositionalEncoding extends Module {
 
   /**
    * @param x - [length, batch, dModel], with `batchFirst` [batch, length, dModel].
-   * @param offset - where the sequence begins: a number, an int64 tensor [] or [batch], the places themselves as int64 [batch, length], or the cache that holds
-   *   what is before it.
+   * @param offset - where the sequence begins: a number, an int64 tensor [] or [batch], the places themselves as int64
+   *   [batch, length], or the cache that holds what is before it.
    * @throws LanewiseError `E_SHAPE` beyond `maxLength`; `E_VALUE` for a place that is not known.
    */
   forward(x: Variable, offset: number | Variable | AttentionCache = 0): Variable {

@@ -103,7 +103,10 @@ export class Around implements Surroundings {
     return value.constant ?? this.found(value)?.type
   }
 
-  /** All outputs that the operator of a node makes, those too that the node does not name; undefined if that depends on data. */
+  /**
+   * All outputs that the operator of a node makes, those too that the node does not name; undefined if that depends on
+   * data.
+   */
   outputsOf(node: Node): readonly TensorType[] | undefined {
     const given = node.inputs.map((value) => {
       const type = value && this.type(value)

@@ -42,7 +42,10 @@ function foreign({ name }: Value, what: string): LanewiseError {
   )
 }
 
-/** The body of an operator. @throws LanewiseError what the operator's own code has thrown, with operator and node; `E_VALUE` for what is no graph. */
+/**
+ * The body of an operator. @throws LanewiseError what the operator's own code has thrown, with operator and node;
+ * `E_VALUE` for what is no graph.
+ */
 export function bodyOf(make: NonNullable<OpDefinition['body']>, { op, attributes, name }: Node): Graph {
   try {
     const given: unknown = make.call(op, attributes)
@@ -56,7 +59,8 @@ export function bodyOf(make: NonNullable<OpDefinition['body']>, { op, attributes
 }
 
 /**
- * Holds a body to the operator whose it is: as many inputs and outputs, of the types and shapes that the operator itself has here, as far as these are known.
+ * Holds a body to the operator whose it is: as many inputs and outputs, of the types and shapes that the operator
+ * itself has here, as far as these are known.
  *
  * @throws LanewiseError `E_GRAPH` saying what differs.
  */

@@ -9,7 +9,10 @@ import { specOf, type Field, type FieldCode, type MessageSpec } from './schema/t
 export interface DecodeLimits {
   /** Fields in the whole file; a packed list of dimensions counts by its elements, any other packed list as one. */
   maxFields?: number
-  /** Bytes of JavaScript memory that the messages, strings and lists may take (an estimate); views of the file take none. */
+  /**
+   * Bytes of JavaScript memory that the messages, strings and lists may take (an estimate); views of the file take
+   * none.
+   */
   maxMemory?: number
 }
 
@@ -17,7 +20,8 @@ export interface DecodeLimits {
 const MAX_DEPTH = 100
 // A graph of 10^6 nodes has about 6 million fields; ten million tiny fields are refused.
 const MAX_FIELDS = 9_500_000
-// Real models take up to 15 times their bytes where they are all structure; an empty message of two bytes would take 80 times.
+// Real models take up to 15 times their bytes where they are all structure; an empty message of two bytes would take 80
+// times.
 const MEMORY_PER_BYTE = 24
 const MEMORY_BASE = 64 * 2 ** 20
 
@@ -49,7 +53,10 @@ const listTypes = { i: Int32Array, l: BigInt64Array, u: BigUint64Array, f: Float
 /** Strings up to this length are decoded faster by hand than by TextDecoder, if they are ASCII. */
 const SHORT_STRING = 32
 
-/** A growing list of 4- or 8-byte numbers, kept as 32-bit words so that no bit pattern (NaN, int64) passes through a double. */
+/**
+ * A growing list of 4- or 8-byte numbers, kept as 32-bit words so that no bit pattern (NaN, int64) passes through a
+ * double.
+ */
 class NumberList {
   private words: Int32Array = new Int32Array(0)
   private used = 0
@@ -73,7 +80,9 @@ class NumberList {
     if (this.wide) this.words[this.used++] = high
   }
 
-  /** Appends little-endian bytes; the first chunk of a list is kept as a view of the file where its alignment allows. */
+  /**
+   * Appends little-endian bytes; the first chunk of a list is kept as a view of the file where its alignment allows.
+   */
   append(bytes: Uint8Array): void {
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()
     const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4)
@@ -365,7 +374,8 @@ export function decode<K extends keyof Messages>(
   what: string = type,
   limits: DecodeLimits = {},
 ): Messages[K] {
-  // A plain view: a Node Buffer's slice() would not copy. Shared memory could change while it is read, so that is copied.
+  // A plain view: a Node Buffer's slice() would not copy. Shared memory could change while it is read, so that is
+  // copied.
   const shared = tagOf(bytes.buffer) === 'SharedArrayBuffer'
   const plain = shared ? new Uint8Array(bytes) : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return new CheckedReader(plain, what, limits).message(specOf(type)) as unknown as Messages[K]

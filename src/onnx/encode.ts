@@ -144,7 +144,8 @@ class Writer {
 /**
  * The bytes of a message, fields in ascending order; fields at their defaults are left out.
  *
- * @throws LanewiseError `E_VALUE` for a number that is no safe integer or for nesting over 100, `E_BUDGET` beyond protobuf's 2 GiB.
+ * @throws LanewiseError `E_VALUE` for a number that is no safe integer or for nesting over 100, `E_BUDGET` beyond
+ *   protobuf's 2 GiB.
  */
 export function encode<K extends keyof Messages>(type: K, message: Init<Messages[K]>): Uint8Array {
   const spec = specOf(type)

@@ -9,8 +9,8 @@ export interface ExternalDataTarget {
   /** The file's name as the model says it: relative to the model, such as "model.onnx.data". */
   readonly location: string
   /**
-   * Receives the file piece by piece, in order; a piece may be a view of a tensor: write it at once, or copy it. What it throws is the `cause` of an
-   * `E_EXTERNAL`.
+   * Receives the file piece by piece, in order; a piece may be a view of a tensor: write it at once, or copy it. What
+   * it throws is the `cause` of an `E_EXTERNAL`.
    */
   write(piece: Uint8Array): void
   /** Tensors with fewer bytes stay in the model; 1024 by default. */
@@ -20,18 +20,21 @@ export interface ExternalDataTarget {
 /** How a graph is written. */
 export interface ExportOptions {
   /**
-   * The operator set to import: nodes are rewritten for it, or refused with their names. By default 21, or the oldest newer one that has every operator.
+   * The operator set to import: nodes are rewritten for it, or refused with their names. By default 21, or the oldest
+   * newer one that has every operator.
    */
   readonly opset?: number
-  /** `metadata_props` of the model: `InferenceSession.metadata`; by default those of the file that `loadGraph` has read. */
+  /**
+   * `metadata_props` of the model: `InferenceSession.metadata`; by default those of the file that `loadGraph` has read.
+   */
   readonly metadata?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   /** What the file says made it; Lanewise by default. */
   readonly producer?: { readonly name: string; readonly version?: string }
   /** Descriptions of the graph (by its name), nodes, inputs and outputs, by name; one of another name is refused. */
   readonly docStrings?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   /**
-   * Writes operators that have a `body` (your own) with it, as functions of the model: a runtime that does not know them can run it then. An operator of
-   * your own without a body is refused.
+   * Writes operators that have a `body` (your own) with it, as functions of the model: a runtime that does not know
+   * them can run it then. An operator of your own without a body is refused.
    */
   readonly functions?: boolean
   /** Puts the elements of large tensors into a file beside the model: needed for more than 2 GiB. */
@@ -46,7 +49,10 @@ export interface CheckedExport extends Omit<ExportOptions, 'metadata' | 'docStri
   readonly docStrings: ReadonlyMap<string, string>
 }
 
-/** @throws LanewiseError `E_VALUE` saying what an option must be, `E_EXTERNAL` for a location outside of the model's folder. */
+/**
+ * @throws LanewiseError `E_VALUE` saying what an option must be, `E_EXTERNAL` for a location outside of the model's
+ *   folder.
+ */
 export function checkExportOptions(options: ExportOptions, source?: unknown): CheckedExport {
   checkRecord('the options of exportModel', options)
   checkOptions('exportModel', options, [

@@ -49,13 +49,14 @@ const LARGEST_PIECE = 2 ** 30
 const EXTERNAL_ALIGN = 64
 
 /**
- * The bytes of an ONNX file for a graph. In a browser an app has what it takes to write its own layers in the operator set that files have by default;
- * `import 'lanewise/ops/all'` adds the other sets and all other operators and types.
+ * The bytes of an ONNX file for a graph. In a browser an app has what it takes to write its own layers in the operator
+ * set that files have by default; `import 'lanewise/ops/all'` adds the other sets and all other operators and types.
  *
  * @param source - a graph (of `loadGraph`, `toGraph`, `GraphBuilder.graph`), or a `GraphBuilder`.
- * @throws LanewiseError `E_UNSUPPORTED` for a graph that passes have rewritten (fused nodes are not ONNX) and for a node that the operator set cannot
- *   say; `E_GRAPH` for a graph without outputs, or that reads what it does not make; `E_VALUE` for an option that is not what it must be; `E_EXTERNAL` if
- *   external data cannot be written; `E_BUDGET` if the file would be too large without `externalData`.
+ * @throws LanewiseError `E_UNSUPPORTED` for a graph that passes have rewritten (fused nodes are not ONNX) and for a
+ *   node that the operator set cannot say; `E_GRAPH` for a graph without outputs, or that reads what it does not make;
+ *   `E_VALUE` for an option that is not what it must be; `E_EXTERNAL` if external data cannot be written; `E_BUDGET` if
+ *   the file would be too large without `externalData`.
  */
 export function exportModel(source: GraphSource, options: ExportOptions = {}): Uint8Array {
   const checked = checkExportOptions(options, source)
@@ -178,7 +179,10 @@ class Writer {
     ]
   }
 
-  /** @param taken - names of the graphs around. @param outer - how their values are called. @param owner - the node whose body it is. */
+  /**
+   * @param taken - names of the graphs around. @param outer - how their values are called. @param owner - the node
+   *   whose body it is.
+   */
   graph(graph: Graph, taken: ReadonlySet<string>, outer: ReadonlyMap<Value, string>, owner?: Node): Init<GraphProto> {
     const names = new Map(outer)
     const used = new Set(taken)
@@ -258,9 +262,11 @@ class Writer {
   }
 
   /**
-   * Writes a function with the operator's body; those with other attributes are told apart by `overload`. Operators of domains that runtimes know need none.
+   * Writes a function with the operator's body; those with other attributes are told apart by `overload`. Operators of
+   * domains that runtimes know need none.
    *
-   * @throws LanewiseError `E_UNSUPPORTED` for an operator of somebody's own without a body; `E_GRAPH` for a body that is another function's.
+   * @throws LanewiseError `E_UNSUPPORTED` for an operator of somebody's own without a body; `E_GRAPH` for a body that
+   *   is another function's.
    */
   private function(node: Node, around: Around): string | undefined {
     const { op, attributes } = node

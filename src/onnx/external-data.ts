@@ -5,9 +5,11 @@ import type { TensorProto } from './schema/onnx.js'
 /** Where the bytes of tensors come from that a model keeps outside its own file. */
 export interface ExternalData {
   /**
-   * `length` bytes of the file at `location` (relative to the model, already checked by {@link checkLocation}), from byte `offset`.
+   * `length` bytes of the file at `location` (relative to the model, already checked by {@link checkLocation}), from
+   * byte `offset`.
    *
-   * @throws LanewiseError `E_EXTERNAL` if there is no such file, it may not be read, or it ends before `offset + length`.
+   * @throws LanewiseError `E_EXTERNAL` if there is no such file, it may not be read, or it ends before
+   *   `offset + length`.
    */
   read(location: string, offset: number, length: number): Uint8Array
 }
@@ -25,8 +27,8 @@ function refuse(message: string, cause?: unknown): never {
 }
 
 /**
- * Normalises the path of an external file: `./a//b` becomes `a/b`. What could leave the model's folder on any system is refused,
- * whatever system this is, so that a model is accepted everywhere or nowhere.
+ * Normalises the path of an external file: `./a//b` becomes `a/b`. What could leave the model's folder on any system is
+ * refused, whatever system this is, so that a model is accepted everywhere or nowhere.
  *
  * @throws LanewiseError `E_EXTERNAL`.
  */
@@ -54,7 +56,8 @@ function parseCount(key: string, text: string): number {
 /**
  * The external reference of a tensor.
  *
- * @throws LanewiseError `E_EXTERNAL` for an unknown or repeated key, a missing or unsafe path, an offset or length that is no count.
+ * @throws LanewiseError `E_EXTERNAL` for an unknown or repeated key, a missing or unsafe path, an offset or length that
+ *   is no count.
  */
 export function parseExternal(tensor: Pick<TensorProto, 'externalData'>): ExternalReference {
   const entries = new Map<string, string>()

@@ -17,7 +17,8 @@ export function functionsOf(model: ModelProto): FunctionTable {
 }
 
 /**
- * The nodes of a function with a call's values and attributes in the place of its parameters; values inside get names of their own.
+ * The nodes of a function with a call's values and attributes in the place of its parameters; values inside get names
+ * of their own.
  *
  * @param stack - the functions whose expansion this call stands in.
  * @param count - is told of every node in a body of the function, before it is made.

@@ -36,11 +36,11 @@ export interface ImportedModel {
 }
 
 /**
- * Turns a model file's messages into a graph at the newest semantics: functions expanded, nodes of older opsets brought up, attributes
- * checked and typed, nodes sorted.
+ * Turns a model file's messages into a graph at the newest semantics: functions expanded, nodes of older opsets brought
+ * up, attributes checked and typed, nodes sorted.
  *
- * @throws LanewiseError `E_GRAPH` if the graph contradicts itself, `E_UNSUPPORTED` with a list of every operator that is not known,
- *   `E_TENSOR` or `E_EXTERNAL` for an initialiser that cannot be read.
+ * @throws LanewiseError `E_GRAPH` if the graph contradicts itself, `E_UNSUPPORTED` with a list of every operator that
+ *   is not known, `E_TENSOR` or `E_EXTERNAL` for an initialiser that cannot be read.
  */
 export function importModel(model: ModelProto, external?: ExternalData, memoryLimit = 2 ** 32): ImportedModel {
   const opsets = new Map<string, number>()
@@ -54,9 +54,9 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
 }
 
 /**
- * Whether a model needs what is not in the common set: an operator that is not registered (calls of the model's own functions among them) or that nodes may
- * be rewritten into (dequantised operands make operators on integers, passes/shaped/fuse-integers.ts), or a pass that other
- * models do without.
+ * Whether a model needs what is not in the common set: an operator that is not registered (calls of the model's own
+ * functions among them) or that nodes may be rewritten into (dequantised operands make operators on integers,
+ * passes/shaped/fuse-integers.ts), or a pass that other models do without.
  */
 export function usesRareOps(model: ModelProto): boolean {
   const { input, initializer } = present(model.graph, 'graph')
@@ -164,7 +164,8 @@ class Importer {
         this.external,
       )
     }
-    // An input that has an initialiser is a constant: until IR version 4 every initialiser had to be listed as an input.
+    // An input that has an initialiser is a constant: until IR version 4 every initialiser had to be listed as an
+    // input.
     const inputs: Value[] = []
     const seen = new Set<string>()
     for (const { name } of proto.input) {
@@ -207,7 +208,10 @@ class Importer {
     })
   }
 
-  /** Finds a node's operator and brings it to the newest semantics; a call of a model's own function becomes the function's nodes. */
+  /**
+   * Finds a node's operator and brings it to the newest semantics; a call of a model's own function becomes the
+   * function's nodes.
+   */
   private resolve(
     proto: NodeProto,
     origin: Origin,
@@ -347,8 +351,8 @@ class Importer {
 }
 
 /**
- * Some exporters write several Constant nodes under one name. Runtimes turn Constants into initialisers as they read them, so that the last one
- * counts, and models that run have come to depend on it.
+ * Some exporters write several Constant nodes under one name. Runtimes turn Constants into initialisers as they read
+ * them, so that the last one counts, and models that run have come to depend on it.
  */
 function withoutRepeatedConstants(nodes: readonly SourcedNode[]): readonly SourcedNode[] {
   const last = new Map<string, SourcedNode>()

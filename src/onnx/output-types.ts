@@ -13,8 +13,8 @@ export interface TypedNode {
 }
 
 /**
- * Types of a node's outputs that follow from the types of its inputs, whatever their shapes are: where shape inference has nothing to say, because ranks or
- * sizes are open or depend on data.
+ * Types of a node's outputs that follow from the types of its inputs, whatever their shapes are: where shape inference
+ * has nothing to say, because ranks or sizes are open or depend on data.
  */
 export function outputTypes(node: TypedNode): (ValueType | undefined)[] {
   const { domain, type, inputs, outputs } = node

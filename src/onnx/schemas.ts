@@ -10,7 +10,8 @@ export interface Place {
   /** The type parameter, which all its places share; '' for a type of the place's own. */
   readonly parameter: string
   /**
-   * Letters of element types (the nth is `TensorProto.DataType` n) of tensors / sequences / optionals / optional sequences / "m" where maps are allowed.
+   * Letters of element types (the nth is `TensorProto.DataType` n) of tensors / sequences / optionals / optional
+   * sequences / "m" where maps are allowed.
    */
   readonly types: string
   readonly optional: boolean
@@ -39,14 +40,20 @@ let lines: ReadonlyMap<string, string> | undefined
 let sets: readonly string[] | undefined
 const parsed = new Map<string, readonly Schema[]>()
 
-/** Replaces what is known of operators: by default those that layers apply, in the operator set that is written by default. */
+/**
+ * Replaces what is known of operators: by default those that layers apply, in the operator set that is written by
+ * default.
+ */
 export function useSchemas(schemas: Schemas): void {
   known = schemas
   lines = sets = undefined
   parsed.clear()
 }
 
-/** Every version of an operator of ai.onnx or ai.onnx.ml that a set since 7 (of ai.onnx.ml: any) has, oldest first; none of an operator that ONNX does not have. */
+/**
+ * Every version of an operator of ai.onnx or ai.onnx.ml that a set since 7 (of ai.onnx.ml: any) has, oldest first; none
+ * of an operator that ONNX does not have.
+ */
 export function schemasOf(domain: string, name: string): readonly Schema[] {
   const key = domain ? `${domain}.${name}` : name
   let schemas = parsed.get(key)
@@ -87,7 +94,10 @@ function letterOf(dtype: DType): string {
   return String.fromCharCode(96 + dtypeToOnnx(dtype))
 }
 
-/** Versions are separated by "|", each `set;inputs>outputs;attributes;types of parameters`; what is left out is as before, "-" is nothing. */
+/**
+ * Versions are separated by "|", each `set;inputs>outputs;attributes;types of parameters`; what is left out is as
+ * before, "-" is nothing.
+ */
 function versionsIn(line: string): readonly Schema[] {
   let before = ['-', '-', '-']
   return line

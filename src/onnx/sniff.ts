@@ -1,4 +1,7 @@
-/** What a file that is no ONNX model looks like, for the error message; undefined if it looks like nothing in particular. */
+/**
+ * What a file that is no ONNX model looks like, for the error message; undefined if it looks like nothing in
+ * particular.
+ */
 export function sniff(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 64))
   const found = signatures.find(([pattern]) => pattern.test(head))?.[1]

@@ -186,7 +186,10 @@ export interface TensorDescription {
 }
 
 interface Located extends TensorDescription {
-  /** The bytes as the file stores them (little-endian, sub-byte types packed); undefined where a typed field holds the elements. */
+  /**
+   * The bytes as the file stores them (little-endian, sub-byte types packed); undefined where a typed field holds the
+   * elements.
+   */
   raw: Uint8Array | undefined
 }
 
@@ -250,8 +253,8 @@ export function describeTensor(proto: TensorProto): TensorDescription {
 }
 
 /**
- * A tensor of an ONNX file as the library keeps tensors: sub-byte types one element per byte, small floats as bit patterns. The
- * data are views of the file where alignment and type allow, and must not be written to.
+ * A tensor of an ONNX file as the library keeps tensors: sub-byte types one element per byte, small floats as bit
+ * patterns. The data are views of the file where alignment and type allow, and must not be written to.
  *
  * @throws LanewiseError `E_TENSOR` if type, shape and data do not fit each other, `E_EXTERNAL` from `external`.
  */
@@ -264,8 +267,9 @@ export function decodeTensor(proto: TensorProto, external: ExternalData = noExte
 }
 
 /**
- * The little-endian bytes of a tensor without any copy, whatever their alignment, to be copied into WebAssembly memory at once;
- * undefined where the file's form is not the library's (typed fields, sub-byte types, bool, strings): use {@link decodeTensor}.
+ * The little-endian bytes of a tensor without any copy, whatever their alignment, to be copied into WebAssembly memory
+ * at once; undefined where the file's form is not the library's (typed fields, sub-byte types, bool, strings): use
+ * {@link decodeTensor}.
  *
  * @throws LanewiseError as {@link decodeTensor}.
  */
@@ -293,9 +297,11 @@ export function encodeTensor(name: string, tensor: HostTensor): TensorProto {
 }
 
 /**
- * A sparse tensor made dense. Its dense size stands in no relation to the file's, so the caller says how much it may take.
+ * A sparse tensor made dense. Its dense size stands in no relation to the file's, so the caller says how much it may
+ * take.
  *
- * @throws LanewiseError `E_TENSOR` for indices that are not int64, repeated, unordered or outside the shape; `E_BUDGET` above `maxBytes`.
+ * @throws LanewiseError `E_TENSOR` for indices that are not int64, repeated, unordered or outside the shape; `E_BUDGET`
+ *   above `maxBytes`.
  */
 export function decodeSparseTensor(
   proto: SparseTensorProto,

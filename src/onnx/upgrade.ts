@@ -19,7 +19,10 @@ interface Sink {
   fresh(): number
 }
 
-/** Applies an operator's upgrades for a node of an older opset, and its decomposition; hands the node on after any nodes that these made. */
+/**
+ * Applies an operator's upgrades for a node of an older opset, and its decomposition; hands the node on after any nodes
+ * that these made.
+ */
 export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
   let { op } = node
   const context: UpgradeContext = {

@@ -20,8 +20,8 @@ function read<K extends keyof Messages>(type: K, bytes: Uint8Array, what: string
 }
 
 /**
- * Reads an ONNX file. Bytes fields (raw_data) are views of `bytes`, so `bytes` must not change while the model is in use.
- * Unknown fields are skipped. Nothing about the graph is checked here.
+ * Reads an ONNX file. Bytes fields (raw_data) are views of `bytes`, so `bytes` must not change while the model is in
+ * use. Unknown fields are skipped. Nothing about the graph is checked here.
  *
  * @throws LanewiseError `E_PARSE` if the bytes are not a well-formed ModelProto with a graph.
  */

@@ -1,5 +1,5 @@
-// Operators of transformers, of recurrent, quantised and upsampling models, of decoders and detectors: many models have them and most do not, so a browser loads them
-// when one does.
+// Operators of transformers, of recurrent, quantised and upsampling models, of decoders and detectors: many models have
+// them and most do not, so a browser loads them when one does.
 import { ConvTranspose } from './conv/conv-transpose.js'
 import {
   And,

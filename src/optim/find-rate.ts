@@ -29,8 +29,8 @@ export interface FoundRate {
 }
 
 /**
- * Tries learning rates from tiny to far too large, one step each, and tells where the loss falls most steeply (Smith, arXiv:1506.01186). Parameters, the
- * optimiser's state and its rates are as before when it is done.
+ * Tries learning rates from tiny to far too large, one step each, and tells where the loss falls most steeply (Smith,
+ * arXiv:1506.01186). Parameters, the optimiser's state and its rates are as before when it is done.
  *
  * @param step - one step of training with the optimiser, on the next batch; returns its loss.
  * @throws LanewiseError `E_VALUE` for rates or steps that make no range.

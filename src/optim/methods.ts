@@ -59,7 +59,10 @@ export interface AdamOptions {
   readonly betas?: readonly [number, number]
   /** Added to the root that is divided by; 1e-8 by default. */
   readonly eps?: number
-  /** Of Adam: times the weight is added to its gradient, 0 by default; of AdamW: share that a step of rate 1 takes from every weight, 0.01 by default. */
+  /**
+   * Of Adam: times the weight is added to its gradient, 0 by default; of AdamW: share that a step of rate 1 takes from
+   * every weight, 0.01 by default.
+   */
   readonly weightDecay?: number
   /** Steps by the largest second moment there was (Reddi, Kale & Kumar, 2018). */
   readonly amsgrad?: boolean

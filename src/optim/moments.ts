@@ -13,7 +13,10 @@ export interface LionOptions {
   readonly weightDecay?: number
 }
 
-/** Lion (Chen et al., arXiv:2302.06675): steps of one size by the sign of a mean. Half of Adam's memory; a third to a tenth of its rate. */
+/**
+ * Lion (Chen et al., arXiv:2302.06675): steps of one size by the sign of a mean. Half of Adam's memory; a third to a
+ * tenth of its rate.
+ */
 export class Lion extends Optimizer<Required<LionOptions>> {
   protected readonly slots = ['exp_avg']
 
@@ -144,7 +147,10 @@ export interface RAdamOptions {
   readonly weightDecay?: number
 }
 
-/** Adam whose first steps go by momentum alone, until the second moment can be trusted (Liu et al., arXiv:1908.03265): no warm-up needed. */
+/**
+ * Adam whose first steps go by momentum alone, until the second moment can be trusted (Liu et al., arXiv:1908.03265):
+ * no warm-up needed.
+ */
 export class RAdam extends Moments<Required<RAdamOptions>> {
   protected override readonly powers: number[][] = this.groups.map(() => [1, 1])
 

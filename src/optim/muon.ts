@@ -23,8 +23,9 @@ export interface MuonOptions {
   /** Iterations by which a matrix is made orthogonal; 5 by default. */
   readonly nsSteps?: number
   /**
-   * Steps of the root mean square that AdamW's have, so that a rate and a decay that are right for AdamW are right here (Liu et al., arXiv:2502.16982): times 0.2·√max(rows, columns).
-   * By default they are times √max(1, rows/columns), and rates are about ten times as large.
+   * Steps of the root mean square that AdamW's have, so that a rate and a decay that are right for AdamW are right here
+   * (Liu et al., arXiv:2502.16982): times 0.2·√max(rows, columns). By default they are times √max(1, rows/columns), and
+   * rates are about ten times as large.
    */
   readonly matchAdamW?: boolean
   /** Updates a group as AdamW does: biases, embeddings, the last layer. */
@@ -35,7 +36,10 @@ export interface MuonOptions {
   readonly eps?: number
 }
 
-/** Coefficients of a quintic that takes singular values from (0, 1] to about 1, fast rather than exactly (Jordan et al., 2024). */
+/**
+ * Coefficients of a quintic that takes singular values from (0, 1] to about 1, fast rather than exactly (Jordan et al.,
+ * 2024).
+ */
 const [A, B, C] = [3.4445, -4.775, 2.0315]
 const gram = { rows: { transB: 1 }, columns: { transA: 1 } }
 const quadratic = { alpha: C, beta: B }
@@ -44,21 +48,22 @@ const linear = { beta: A }
 const LEAST_NORM = 1e-7
 
 /**
- * Muon (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024): momentum, and of its sum the nearest matrix with orthogonal rows or columns, by Newton–Schulz iterations.
- * It is for the matrices of hidden layers; a filter of a convolution counts as a row. Embeddings, the last layer, biases and scales belong in a group with `adam: true`.
+ * Muon (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024): momentum, and of its sum the
+ * nearest matrix with orthogonal rows or columns, by Newton–Schulz iterations. It is for the matrices of hidden layers;
+ * a filter of a convolution counts as a row. Embeddings, the last layer, biases and scales belong in a group with
+ * `adam: true`.
  *
  * @throws LanewiseError `E_VALUE` for a parameter with fewer than two axes in a group without `adam`.
  *
  * @example
  * import { Device, Linear, Muon, Sequential, Tanh } from 'lanewise/train'
  *
- * await Device.create()
- * const model = new Sequential(new Linear(8, 16), new Tanh(), new Linear(16, 16), new Tanh(), new Linear(16, 4))
- * const hidden = [...model.namedParameters()].filter(([name, { shape }]) => shape.length > 1 && !name.startsWith('4.'))
- * const params = hidden.map(([, parameter]) => parameter)
- * const others = model.parameters().filter((parameter) => !params.includes(parameter))
- * const optimizer = new Muon([{ params }, { params: others, adam: true, weightDecay: 0 }], { lr: 0.001, matchAdamW: true })
- * console.log(optimizer.groups.length) // 2
+ * await Device.create() const model = new Sequential(new Linear(8, 16), new Tanh(), new Linear(16, 16), new Tanh(), new
+ * Linear(16, 4)) const hidden = [...model.namedParameters()].filter(([name, { shape }]) => shape.length > 1 &&
+ * !name.startsWith('4.')) const params = hidden.map(([, parameter]) => parameter) const others =
+ * model.parameters().filter((parameter) => !params.includes(parameter)) const optimizer = new Muon([{ params }, {
+ * params: others, adam: true, weightDecay: 0 }], { lr: 0.001, matchAdamW: true }) console.log(optimizer.groups.length)
+ * // 2
  */
 export class Muon extends Optimizer<Required<MuonOptions>> {
   protected override get method(): string {
@@ -138,7 +143,10 @@ export class Muon extends Optimizer<Required<MuonOptions>> {
   }
 }
 
-/** About the nearest matrix whose rows, or columns if those are fewer, are orthonormal: its singular values are around 1. Overwrites what it is given. */
+/**
+ * About the nearest matrix whose rows, or columns if those are fewer, are orthonormal: its singular values are
+ * around 1. Overwrites what it is given.
+ */
 function orthogonal(matrix: Variable, steps: number): Variable {
   const { device, shape, size, placed } = matrix
   const sum = device.allocate(8)

@@ -64,7 +64,10 @@ export interface OptimizerState {
     readonly slots?: readonly string[]
     readonly groups?: readonly number[]
   }
-  /** What the method keeps for each parameter (momentum, moments), by its place among all of them and the slot's name: "0.momentum". */
+  /**
+   * What the method keeps for each parameter (momentum, moments), by its place among all of them and the slot's name:
+   * "0.momentum".
+   */
   readonly tensors: ReadonlyMap<string, Tensor>
 }
 
@@ -171,7 +174,8 @@ export abstract class Optimizer<Options extends Rates = Rates> {
   /**
    * Goes on from a state. The learning rates are those of the state, the other options those of this optimiser.
    *
-   * @throws LanewiseError `E_STATE` if it is that of another method, of another model or of other groups; then nothing was changed.
+   * @throws LanewiseError `E_STATE` if it is that of another method, of another model or of other groups; then nothing
+   *   was changed.
    */
   load({ settings, tensors }: OptimizerState): void {
     this.check()
@@ -243,7 +247,10 @@ export abstract class Optimizer<Options extends Rates = Rates> {
   protected abstract update(parameter: Parameter, p: WasmAddress, g: WasmAddress, by: Update<Options>): void
   /** Called once at the start of every step. */
   protected begin(): void {}
-  /** Numbers of each group that grow from step to step, such as powers of a decay: computed by multiplication, which every engine rounds alike. */
+  /**
+   * Numbers of each group that grow from step to step, such as powers of a decay: computed by multiplication, which
+   * every engine rounds alike.
+   */
   protected readonly powers: number[][] = []
 
   /** How many of them a parameter has: the first so many. */
@@ -280,7 +287,10 @@ export abstract class Optimizer<Options extends Rates = Rates> {
   }
 }
 
-/** Numbers are at least 0, shares of a mean below 1, switches switches. @throws LanewiseError `E_VALUE` naming the option. */
+/**
+ * Numbers are at least 0, shares of a mean below 1, switches switches. @throws LanewiseError `E_VALUE` naming the
+ * option.
+ */
 function checkOption(name: string, value: unknown, usual: unknown): void {
   if (name === 'betas') {
     if (!Array.isArray(value) || value.length !== 2)
@@ -332,7 +342,10 @@ export function gradNorm(params: Iterable<Parameter>): number {
   return Math.sqrt(total)
 }
 
-/** Puts every element of every gradient within ±limit. @throws LanewiseError `E_VALUE` for a limit that is negative or NaN. */
+/**
+ * Puts every element of every gradient within ±limit. @throws LanewiseError `E_VALUE` for a limit that is negative or
+ * NaN.
+ */
 export function clipGradValue(params: Iterable<Parameter>, limit: number): void {
   checkArguments('clipGradValue', { params, limit }, 'iterable', 'number')
   checkNumber('limit', limit, { least: 0 })
@@ -343,7 +356,10 @@ export function clipGradValue(params: Iterable<Parameter>, limit: number): void 
   }
 }
 
-/** The gradient of a parameter, if it has one. @throws LanewiseError `E_STATE` if the parameter was disposed of, `E_VALUE` for what is none. */
+/**
+ * The gradient of a parameter, if it has one. @throws LanewiseError `E_STATE` if the parameter was disposed of,
+ * `E_VALUE` for what is none.
+ */
 function withGradient(parameter: unknown): Placed | undefined {
   if (!(parameter instanceof Parameter))
     throw new LanewiseError('E_VALUE', `gradients are those of parameters, got ${kindOf(parameter)}`)

@@ -69,7 +69,10 @@ export class ReduceOnPlateau {
       throw new LanewiseError('E_VALUE', 'patience and cooldown must not be negative')
   }
 
-  /** Notes a metric. @returns whether the rates were lowered. @throws LanewiseError `E_VALUE` for a metric that is no number. */
+  /**
+   * Notes a metric. @returns whether the rates were lowered. @throws LanewiseError `E_VALUE` for a metric that is no
+   * number.
+   */
   step(metric: number): boolean {
     if (Number.isNaN(metric)) throw new LanewiseError('E_VALUE', 'the metric is no number')
     if (this.best === undefined || this.improves(metric, this.best)) {

@@ -7,7 +7,10 @@ import type { Optimizer } from './optimizer.js'
 /** A factor of the learning rate by the number of steps (or epochs, whatever `step()` is called after). */
 export type Factor = (step: number) => number
 
-/** Numbers of steps and the like. @throws LanewiseError `E_VALUE` for what is none: a rate of NaN would ruin the weights without a word. */
+/**
+ * Numbers of steps and the like. @throws LanewiseError `E_VALUE` for what is none: a rate of NaN would ruin the weights
+ * without a word.
+ */
 function checkCount(name: string, value: number): void {
   checkNumber(name, value, { above: 0, most: Number.MAX_VALUE })
 }
@@ -74,7 +77,10 @@ export function polynomial(total: number, exponent = 1, floor = 0): Factor {
   return (step) => floor + (1 - floor) * pow(1 - Math.min(1, step / total), exponent)
 }
 
-/** {@link cosine} again and again (Loshchilov & Hutter, 2017): the first time in `period` steps, each time `multiply` times as long. */
+/**
+ * {@link cosine} again and again (Loshchilov & Hutter, 2017): the first time in `period` steps, each time `multiply`
+ * times as long.
+ */
 export function warmRestarts(period: number, multiply = 1, floor = 0): Factor {
   checkArguments('warmRestarts', { period, multiply, floor }, 'number', 'number?', 'number?')
 
@@ -93,8 +99,8 @@ export function warmRestarts(period: number, multiply = 1, floor = 0): Factor {
 }
 
 /**
- * Half a cosine up from 1/`divide` to 1 in a share `rise` of the steps, and half a cosine down to 1/(`divide`·`finalDivide`) in the others
- * (Smith & Topin, arXiv:1708.07120). The optimiser's rate is the largest.
+ * Half a cosine up from 1/`divide` to 1 in a share `rise` of the steps, and half a cosine down to
+ * 1/(`divide`·`finalDivide`) in the others (Smith & Topin, arXiv:1708.07120). The optimiser's rate is the largest.
  */
 export function oneCycle(
   total: number,

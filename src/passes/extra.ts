@@ -1,10 +1,14 @@
 import type { Graph, Value } from '../ir/graph.js'
 import type { Inferred } from '../ir/infer.js'
 
-/** Passes that only some models need, or that make operators outside the common set: an app without those goes without the passes. */
+/**
+ * Passes that only some models need, or that make operators outside the common set: an app without those goes without
+ * the passes.
+ */
 export interface ExtraPasses {
   /**
-   * Makes float32 of everything that is float16 or bfloat16 (passes/load/widen-halves.ts), and lets Dropouts in training mode drop. No optimisations: always on.
+   * Makes float32 of everything that is float16 or bfloat16 (passes/load/widen-halves.ts), and lets Dropouts in
+   * training mode drop. No optimisations: always on.
    */
   prepare?(graph: Graph): Graph
   /** Operators on integers for what stands between quantisers: at load … */
@@ -26,7 +30,10 @@ export function registerExtraPasses(passes: ExtraPasses): void {
   registered = { ...registered, ...passes }
 }
 
-/** The passes that have been loaded: those for attention and norms with frequent operators, the others with every operator (`lanewise/ops/all`). */
+/**
+ * The passes that have been loaded: those for attention and norms with frequent operators, the others with every
+ * operator (`lanewise/ops/all`).
+ */
 export function extraPasses(): ExtraPasses {
   return registered
 }

@@ -28,7 +28,9 @@ export class Reader {
     private readonly types: ReadonlyMap<Value, Inferred>,
   ) {}
 
-  /** The node that makes a value, if nobody needs the value for more than the nodes after it in a pattern and its shape. */
+  /**
+   * The node that makes a value, if nobody needs the value for more than the nodes after it in a pattern and its shape.
+   */
   inner(value: Value | undefined): Node | undefined {
     if (!value || this.rewriter.uses.outputs.has(value)) return undefined
     const readers = (this.rewriter.uses.consumers.get(value) ?? []).filter((node) => node.op.name !== 'Shape')

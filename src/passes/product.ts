@@ -4,7 +4,10 @@ import { Rewriter } from '../ir/rewrite.js'
 import { eliminateDead } from './load/eliminate-dead.js'
 import { plain } from './pattern.js'
 
-/** Nodes of a product that are looked through: patterns have four at most, and a long chain of factors must not be walked from each of its nodes. */
+/**
+ * Nodes of a product that are looked through: patterns have four at most, and a long chain of factors must not be
+ * walked from each of its nodes.
+ */
 const DEPTH = 4
 
 /** A product of values and numbers. `rank` is the most axes a number among them has. */
@@ -14,7 +17,10 @@ export interface Product {
   readonly rank: number
 }
 
-/** The product that a value is, seen through Mul and Div whose results nobody else reads; a value that is no product is a product of one factor. */
+/**
+ * The product that a value is, seen through Mul and Div whose results nobody else reads; a value that is no product is
+ * a product of one factor.
+ */
 export function productOf(rewriter: Rewriter, value: Value): Product {
   const factors: Value[] = []
   const numbers = { by: 1, rank: 0 }
@@ -100,7 +106,8 @@ const keeping = new Set([
 ])
 
 /**
- * As many axes as a value has at least, without shapes: a number of more axes than the tensor it goes with would give the result more axes.
+ * As many axes as a value has at least, without shapes: a number of more axes than the tensor it goes with would give
+ * the result more axes.
  */
 function leastRank(rewriter: Rewriter, value: Value | undefined, depth = 0): number {
   if (!value) return 0

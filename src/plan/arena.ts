@@ -22,7 +22,10 @@ export function isArenaBlock(block: Block): block is ArenaBlock {
   return 'first' in block
 }
 
-/** The memory of what a session keeps from run to run: not of any arena, and the same for every plan. An operator may put an output over it. */
+/**
+ * The memory of what a session keeps from run to run: not of any arena, and the same for every plan. An operator may
+ * put an output over it.
+ */
 export interface StateBlock extends Block {
   /** Of the value that is there now; there may be room for more after it. */
   bytes: number
@@ -42,9 +45,9 @@ const QUADRATIC = 4000
 const WIDE = 1000
 
 /**
- * Gives each block an offset such that no two that live at the same time overlap, and returns the bytes the arena needs. Blocks that have an
- * offset already keep it. Largest first, each at the lowest place that fits ("greedy by size", Pisarchyk & Lee, "Efficient Memory
- * Management for Deep Neural Net Inference", 2020).
+ * Gives each block an offset such that no two that live at the same time overlap, and returns the bytes the arena
+ * needs. Blocks that have an offset already keep it. Largest first, each at the lowest place that fits ("greedy by
+ * size", Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
  */
 export function placeBlocks(blocks: readonly ArenaBlock[]): number {
   const placed = blocks.filter(isPlaced)

@@ -1,4 +1,5 @@
-// The bodies of control-flow nodes: programs of their own, and those that run over and over with what they carry where it is.
+// The bodies of control-flow nodes: programs of their own, and those that run over and over with what they carry where
+// it is.
 import type { Context } from '../../bindings/context.js'
 import type { TypedArray } from '../core/dtype.js'
 import { present } from '../core/errors.js'
@@ -11,7 +12,10 @@ import type { Program, RunControl } from './program.js'
 import { States } from './states.js'
 import { copyOf, readSource } from './transfer.js'
 
-/** Values from around a loop that are smaller are fed anew every time: their elements may decide shapes, and then they are part of a plan's key. */
+/**
+ * Values from around a loop that are smaller are fed anew every time: their elements may decide shapes, and then they
+ * are part of a plan's key.
+ */
 const KEPT_BYTES = 1024
 
 /** What a loop that is over may keep of each value, so that it finds its place again. */
@@ -98,7 +102,10 @@ function liesIn({ memory }: Context, value: HostValue): boolean {
   return areNumbers(value) && (value.data as TypedArray).buffer === memory.buffer
 }
 
-/** The values that kernels alone read: what runs in TypeScript takes them from JavaScript, and shares them where they stay the same. */
+/**
+ * The values that kernels alone read: what runs in TypeScript takes them from JavaScript, and shares them where they
+ * stay the same.
+ */
 function readByKernels(body: Graph): ReadonlySet<Value> {
   const known = kernelReads.get(body)
   if (known) return known
@@ -116,7 +123,9 @@ function variablesAround(body: Graph): Value[] {
   return capturedBy(body).filter((value) => value.constant === undefined)
 }
 
-/** A body whose carried numbers, and large values from around it, stay in WebAssembly memory from one time to the next. */
+/**
+ * A body whose carried numbers, and large values from around it, stay in WebAssembly memory from one time to the next.
+ */
 class Loop {
   readonly states: States
   readonly program: Program

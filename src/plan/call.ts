@@ -1,7 +1,10 @@
 /** A kernel as a recorded call sees it, whose arguments were checked when they were written down. */
 export type Kernel = (...args: number[]) => unknown
 
-/** Calls by their number of arguments. Each holds those alone, and nothing of others: plans that are kept hold thousands of them. */
+/**
+ * Calls by their number of arguments. Each holds those alone, and nothing of others: plans that are kept hold thousands
+ * of them.
+ */
 const binders: readonly ((f: Kernel, ...args: number[]) => () => void)[] = [
   (f) => () => void f(),
   (f, a) => () => void f(a),
@@ -23,8 +26,8 @@ const binders: readonly ((f: Kernel, ...args: number[]) => () => void)[] = [
 ]
 
 /**
- * A call with constant arguments. A plan is a list of these: with the arity spelled out the engine calls WebAssembly directly, without
- * building an argument list on every run.
+ * A call with constant arguments. A plan is a list of these: with the arity spelled out the engine calls WebAssembly
+ * directly, without building an argument list on every run.
  */
 export function bindCall(f: Kernel, args: readonly number[]): () => void {
   const bind = binders[args.length] as (typeof binders)[number] | undefined

@@ -21,7 +21,8 @@ export function checkCount({ op, outputs }: Node, types: readonly (TensorType | 
  * Looks at the outputs that an operator announces before anything is made for them.
  *
  * @returns what they take together, in bytes: in typed arrays and in JavaScript's heap.
- * @throws LanewiseError `E_UNSUPPORTED` for one that it does not make, `E_TENSOR` for too many axes or elements, `E_BUDGET` over the limit.
+ * @throws LanewiseError `E_UNSUPPORTED` for one that it does not make, `E_TENSOR` for too many axes or elements,
+ *   `E_BUDGET` over the limit.
  */
 export function checkOutputs(
   node: Node,

@@ -125,9 +125,11 @@ const settings: Readonly<Record<string, number>> = {
 }
 
 /**
- * The constants of a node that a training would have made: floating-point or quantised, no scalars, no sizes, no bounds.
+ * The constants of a node that a training would have made: floating-point or quantised, no scalars, no sizes, no
+ * bounds.
  *
- * @param made - values that nodes of the graph make: constant folding gives them elements, but what they were made from has been counted.
+ * @param made - values that nodes of the graph make: constant folding gives them elements, but what they were made from
+ *   has been counted.
  */
 export function parametersOf(node: Node, made?: ReadonlySet<Value>): Value[] {
   const until = Object.hasOwn(settings, node.op.name) ? settings[node.op.name] : node.inputs.length

@@ -50,7 +50,9 @@ export function unbound(segment: Segment, variations?: Variations): Bound {
   return { segment, variations, calls: [], generation: -1, arena: 0, moves: 0, epoch: 0 }
 }
 
-/** Whether calls are still bound to what there is. By numbers: asked before every run, for which nothing is to be made. */
+/**
+ * Whether calls are still bound to what there is. By numbers: asked before every run, for which nothing is to be made.
+ */
 function stands(bound: Binding, generation: number, arena: number, moves: number, epoch: number): boolean {
   return bound.generation === generation && bound.arena === arena && bound.moves === moves && bound.epoch === epoch
 }
@@ -72,7 +74,10 @@ export class Executor {
     return this.arenaSize
   }
 
-  /** Places a segment's blocks and makes its calls, unless they still stand. `begun`: the arena holds values of this run. */
+  /**
+   * Places a segment's blocks and makes its calls, unless they still stand. `begun`: the arena holds values of this
+   * run.
+   */
   bind(prepared: Bound, begun: boolean): void {
     const { context } = this
     context.check()

@@ -1,4 +1,5 @@
-// Layers of a model are alike: for further sizes one of them is planned again, and the others get what it got, at places of their own.
+// Layers of a model are alike: for further sizes one of them is planned again, and the others get what it got, at
+// places of their own.
 import { present } from '../core/errors.js'
 import { sameOrder } from '../core/layout.js'
 import { sizeOf } from '../core/shape.js'
@@ -33,9 +34,10 @@ interface Question {
 }
 
 /**
- * Which values and sites of a plan are like others, found in one plan that was made of the base, and true of all whose inputs differ in the same places: what a
- * node makes follows from its operator, its attributes and what is known of its inputs. So one of each kind is inferred and planned by the planner's own code,
- * and nothing is guessed from sizes. Where that finds other things to change than it did then, this does not apply.
+ * Which values and sites of a plan are like others, found in one plan that was made of the base, and true of all whose
+ * inputs differ in the same places: what a node makes follows from its operator, its attributes and what is known of
+ * its inputs. So one of each kind is inferred and planned by the planner's own code, and nothing is guessed from sizes.
+ * Where that finds other things to change than it did then, this does not apply.
  */
 export class Layers {
   /** What passes may have looked at, by the first of its kind. */

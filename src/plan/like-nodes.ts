@@ -1,4 +1,5 @@
-// Layers of a model are alike: what a node was emitted as, the nodes like it in other layers are, too, over blocks of their own.
+// Layers of a model are alike: what a node was emitted as, the nodes like it in other layers are, too, over blocks of
+// their own.
 import { sameOrder, type Layout } from '../core/layout.js'
 import { sameShape, sizeOf } from '../core/shape.js'
 import type { Node, Value } from '../ir/graph.js'

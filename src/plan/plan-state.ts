@@ -90,7 +90,10 @@ export interface PlanOptions {
   readonly seed?: () => number
 }
 
-/** The state before the first node: feeds are in host slots, unless they are `placed` already; `settled` is what is known besides. */
+/**
+ * The state before the first node: feeds are in host slots, unless they are `placed` already; `settled` is what is
+ * known besides.
+ */
 export function initialState(
   graph: Graph,
   feeds: ReadonlyMap<Value, TensorType | undefined>,

@@ -119,7 +119,10 @@ export class SegmentPlanner<S extends Slots = Slots> {
     }
   }
 
-  /** The branch that will run takes the node's place, once the condition is known: a branch is planned like any other stretch. */
+  /**
+   * The branch that will run takes the node's place, once the condition is known: a branch is planned like any other
+   * stretch.
+   */
   private inlineIf(node: Node): SegmentEnd | undefined {
     const condition = node.inputs[0]
     if (!condition) throw new LanewiseError('E_GRAPH', 'If has no condition')
@@ -145,7 +148,8 @@ export class SegmentPlanner<S extends Slots = Slots> {
         })
     })
     const { todo, uses } = insteadOfFirst(this.slots.todo, [...branch.nodes, ...rename])
-    // What the branch reads it reads as often as its nodes do; what only the condition or the other branch wanted may go.
+    // What the branch reads it reads as often as its nodes do; what only the condition or the other branch wanted may
+    // go.
     for (const [value, count] of uses) {
       const slot = this.slots.all.get(value)
       if (slot) slot.uses += count
@@ -199,7 +203,8 @@ export class SegmentPlanner<S extends Slots = Slots> {
   ): boolean {
     const { op } = node
     if (!op.compute || op.random || op.work || isFused(node)) return false
-    // Half-precision operands are for the kernels, between casts: the plain versions of most operators do not decode them.
+    // Half-precision operands are for the kernels, between casts: the plain versions of most operators do not decode
+    // them.
     if (op.emit && inputs.some((slot) => isHalf(slot?.type?.dtype))) return false
     if (
       !inputs.every((slot) => !slot || slot.known) ||

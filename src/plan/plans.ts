@@ -12,13 +12,16 @@ import type { WeightLease, WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
 export const PLANS = 16
-/** What one step of theirs takes, roughly: its arguments, twice; and one that is shared. Constants in WebAssembly memory, which never shrinks, count more. */
+/**
+ * What one step of theirs takes, roughly: its arguments, twice; and one that is shared. Constants in WebAssembly
+ * memory, which never shrinks, count more.
+ */
 const OWN_STEP_BYTES = 512
 const SHARED_STEP_BYTES = 16
 const CONSTANTS_WEIGH = 128
 /**
- * Bytes that all plans may take that were made of others: hundreds of lengths of a text, which come again with the next one. No more than this part of the
- * memory limit.
+ * Bytes that all plans may take that were made of others: hundreds of lengths of a text, which come again with the next
+ * one. No more than this part of the memory limit.
  */
 const VARIED_BYTES = 2 ** 24
 const VARIED_PART = 1 / 16
@@ -111,7 +114,8 @@ export class Family {
   /**
    * A plan for these types, made of another.
    *
-   * @returns 'other' if there is none to make it of or that does not lead there, so that a new one may found the family; undefined if it is a plan of its own.
+   * @returns 'other' if there is none to make it of or that does not lead there, so that a new one may found the
+   *   family; undefined if it is a plan of its own.
    */
   derive(
     types: ReadonlyMap<Value, TensorType | undefined>,

@@ -46,13 +46,16 @@ export interface RunControl {
   readonly borrowed?: boolean
   /** Whether the results are read before anything else runs: they are where they lie, then. */
   readonly lent?: boolean
-  /** Whether the results become others' to change: they share no memory then with constants, with what was fed, or with each other. */
+  /**
+   * Whether the results become others' to change: they share no memory then with constants, with what was fed, or with
+   * each other.
+   */
   readonly given?: boolean
 }
 
 /**
- * A graph that can be run: plans it for the shapes that come, keeps the plans, executes them. One arena; runs one at a time.
- * Bodies of control-flow nodes are programs of their own within it.
+ * A graph that can be run: plans it for the shapes that come, keeps the plans, executes them. One arena; runs one at a
+ * time. Bodies of control-flow nodes are programs of their own within it.
  */
 export class Program {
   private readonly entries = new Lru<Prepared>(PLANS, forget)
@@ -90,13 +93,16 @@ export class Program {
     return Math.max(this.scratchSize, ...Array.from(this.bodies.programs(), (body) => body.scratchBytes))
   }
 
-  /** Types that follow from those of the inputs, as far as they do; what is found is known to the planner from then on. */
+  /**
+   * Types that follow from those of the inputs, as far as they do; what is found is known to the planner from then on.
+   */
   infer(inputs: ReadonlyMap<Value, TensorType>): ReadonlyMap<Value, Inferred> {
     return inferTypes(this.graph, inputs, () => undefined, undefined, this.memory)
   }
 
   /**
-   * Has every node whose inputs are of known types say what it refuses whatever their elements are, beyond what depends on data, too.
+   * Has every node whose inputs are of known types say what it refuses whatever their elements are, beyond what depends
+   * on data, too.
    *
    * @throws LanewiseError what the first of them says.
    */
@@ -133,7 +139,8 @@ export class Program {
    * Runs the graph.
    *
    * @param feeds - a value for every input that is not a state's, of the right type.
-   * @returns a value for every output that is fetched, not in the arena; copies if `control.given`, or the storage in `control.into`.
+   * @returns a value for every output that is fetched, not in the arena; copies if `control.given`, or the storage in
+   *   `control.into`.
    */
   *run(feeds: ReadonlyMap<Value, HostValue>, control: RunControl = {}): Steps<Map<Value, HostValue>> {
     const hosts = new Map<Value, HostValue>(feeds)
@@ -175,7 +182,8 @@ export class Program {
               continue
             }
             const result = readSource(this.context, source, hosts, control.into?.get(value), value)
-            // A constant or an input that is passed through must not be the caller's to change; what a loop carries is shared.
+            // A constant or an input that is passed through must not be the caller's to change; what a loop carries is
+            // shared.
             results.set(value, 'placed' in source || !control.given ? result : copyOf(result, true))
           }
           if (before === prepared && this.states?.repeatsSet) this.states.keepAgain()
@@ -228,9 +236,11 @@ export class Program {
   }
 
   /**
-   * Runs once more what has just run, on other values of the same types, where all of it is kernels and states stay what they are: what a loop does most.
+   * Runs once more what has just run, on other values of the same types, where all of it is kernels and states stay
+   * what they are: what a loop does most.
    *
-   * @returns the outputs that are asked for, lent (see {@link RunControl}); undefined, and nothing has been done, if it is not so.
+   * @returns the outputs that are asked for, lent (see {@link RunControl}); undefined, and nothing has been done, if it
+   *   is not so.
    */
   next(feeds: ReadonlyMap<Value, HostValue>, outputs: readonly Value[]): HostValue[] | undefined {
     const { last, done, states, context, executor } = this

@@ -80,7 +80,10 @@ export class Replanner extends SegmentPlanner<ReplanSlots> {
     return this.slots.all
   }
 
-  /** The plan, once all has been planned again that reads `changes`. Values that are in memory already stand in `places`. */
+  /**
+   * The plan, once all has been planned again that reads `changes`. Values that are in memory already stand in
+   * `places`.
+   */
   replan(
     changes: Iterable<[Value, Inferred]>,
     inputs: { has(value: Value): boolean },

@@ -22,9 +22,9 @@ interface State {
 }
 
 /**
- * Values that a session keeps from one run to the next: an input is what an output was (hidden states, caches of keys and values). They stay in
- * WebAssembly memory. Where an operator can put the output over the input, nothing is copied at all; a value that grows is given room for twice
- * its size, so that it seldom moves.
+ * Values that a session keeps from one run to the next: an input is what an output was (hidden states, caches of keys
+ * and values). They stay in WebAssembly memory. Where an operator can put the output over the input, nothing is copied
+ * at all; a value that grows is given room for twice its size, so that it seldom moves.
  */
 export class States {
   /** Counts the times that a block has moved: addresses that were bound before are wrong. */
@@ -81,7 +81,10 @@ export class States {
     return this.states.has(input)
   }
 
-  /** Where inputs are that need not be fed, as far as they are anywhere; plans may be shared by those of one mark and type. */
+  /**
+   * Where inputs are that need not be fed, as far as they are anywhere; plans may be shared by those of one mark and
+   * type.
+   */
   *places(): Iterable<{ value: Value; placed: Placed; mark: string }> {
     for (const value of this.states.keys()) {
       const placed = this.placed(value)
@@ -277,8 +280,9 @@ export class States {
 }
 
 /**
- * Whether it holds the keys or values of an encoder's output. A decoder that Hugging Face's Optimum has merged of two makes them in its first run; the branch that
- * reads them answers with tensors without elements, by which nothing is to be replaced.
+ * Whether it holds the keys or values of an encoder's output. A decoder that Hugging Face's Optimum has merged of two
+ * makes them in its first run; the branch that reads them answers with tensors without elements, by which nothing is to
+ * be replaced.
  */
 export function isOfEncoder(name: string): boolean {
   return /(^|[._])encoder[._]/.test(name)

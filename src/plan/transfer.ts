@@ -58,7 +58,10 @@ export function copyData(to: HostTensor, data: HostTensor['data']): void {
   else (to.data as Float32Array).set(data as Float32Array)
 }
 
-/** A value over memory of its own, down to the tensors in it. Strings cannot be changed; `lists`: but the lists of them can. */
+/**
+ * A value over memory of its own, down to the tensors in it. Strings cannot be changed; `lists`: but the lists of them
+ * can.
+ */
 export function copyOf(value: HostValue, lists = false): HostValue {
   if (!lists && 'dtype' in value && value.dtype === 'string') return value
   if (isHostTensor(value)) return { ...value, data: value.data.slice() as HostTensor['data'] }

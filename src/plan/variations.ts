@@ -1,4 +1,5 @@
-// A plan for other sizes, made of one that there is: what a growing past changes is planned again, everything else stays where it is.
+// A plan for other sizes, made of one that there is: what a growing past changes is planned again, everything else
+// stays where it is.
 import { present } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import { usedBy, type Value } from '../ir/graph.js'
@@ -44,9 +45,10 @@ export class WatchedTypes extends Map<Value, Inferred> {
 export { Recording }
 
 /**
- * Plans for the same graph and other sizes, made of one of them, the base. Nodes are inferred and emitted again if what they are given has changed; what comes
- * out has to be the plan that would have been made from scratch, but for numbers: otherwise there is none. All share one arrangement of the arena, in which
- * tensors that grow get room in advance.
+ * Plans for the same graph and other sizes, made of one of them, the base. Nodes are inferred and emitted again if what
+ * they are given has changed; what comes out has to be the plan that would have been made from scratch, but for
+ * numbers: otherwise there is none. All share one arrangement of the arena, in which tensors that grow get room in
+ * advance.
  */
 export class Variations {
   /** Counts arrangements of the arena. */
@@ -217,8 +219,8 @@ export class Variations {
   }
 
   /**
-   * Passes ask whether sizes are the same. Whether those that were equal are, and those that were not are not. false: a size happens to be that of another
-   * now; 'other': it was in the base.
+   * Passes ask whether sizes are the same. Whether those that were equal are, and those that were not are not. false: a
+   * size happens to be that of another now; 'other': it was in the base.
    */
   private equalities(
     now: ReadonlyMap<Value, Inferred>,

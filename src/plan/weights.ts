@@ -50,9 +50,9 @@ interface FixedBlock extends Block {
 }
 
 /**
- * Constants in WebAssembly memory, each form of each constant once, shared by every plan of a session: raw, rearranged or packed for a
- * kernel. What plans use they hold by a {@link WeightLease}; what nobody holds any more is freed, so that constants which were computed for one
- * set of shapes go with its plan.
+ * Constants in WebAssembly memory, each form of each constant once, shared by every plan of a session: raw, rearranged
+ * or packed for a kernel. What plans use they hold by a {@link WeightLease}; what nobody holds any more is freed, so
+ * that constants which were computed for one set of shapes go with its plan.
  */
 export class WeightStore {
   private readonly forms = new Map<HostTensor, Map<string, FixedBlock>>()
@@ -111,7 +111,10 @@ export class WeightStore {
     })
   }
 
-  /** Whether packed forms that are so much larger than their operands, of all filters of the model, take at most half of what its constants leave. */
+  /**
+   * Whether packed forms that are so much larger than their operands, of all filters of the model, take at most half of
+   * what its constants leave.
+   */
   affords(operand: number, bytes: number): boolean {
     const { all, filters } = this.constants
     return 2 * bytes * Math.max(1, filters / operand) <= this.context.limit - all

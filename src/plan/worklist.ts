@@ -1,14 +1,18 @@
 import { usedBy, type Node, type Value } from '../ir/graph.js'
 
-/** A list of nodes, and how often they read each value (and what is fetched, once more): counted once, however often planning stops in it. */
+/**
+ * A list of nodes, and how often they read each value (and what is fetched, once more): counted once, however often
+ * planning stops in it.
+ */
 interface NodeList {
   readonly nodes: readonly Node[]
   readonly uses: ReadonlyMap<Value, number>
 }
 
 /**
- * The nodes that a plan has still to come to: the rest of a stretch, and after it the rest of those around it. Never changed, so that plans which go
- * on from the same place share it: neither stopping nor putting a branch in the place of its If looks at what comes later.
+ * The nodes that a plan has still to come to: the rest of a stretch, and after it the rest of those around it. Never
+ * changed, so that plans which go on from the same place share it: neither stopping nor putting a branch in the place
+ * of its If looks at what comes later.
  */
 export interface Worklist {
   readonly stretch: NodeList

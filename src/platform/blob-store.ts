@@ -25,10 +25,12 @@ async function attempt<T>(place: string, what: string, work: () => Promise<T>): 
 }
 
 /**
- * A folder of the origin's private file system (OPFS), in a page or a worker. What is written takes its place when it is whole.
+ * A folder of the origin's private file system (OPFS), in a page or a worker. What is written takes its place when it
+ * is whole.
  *
  * @param path - folders, made if they are not there: 'runs/first'.
- * @throws LanewiseError `E_UNSUPPORTED` where there is none (it needs a secure context: https or localhost), `E_EXTERNAL` if the browser refuses.
+ * @throws LanewiseError `E_UNSUPPORTED` where there is none (it needs a secure context: https or localhost),
+ *   `E_EXTERNAL` if the browser refuses.
  */
 export async function opfsStore(path: string): Promise<BlobStore> {
   checkArguments('opfsStore', { path }, 'string')

@@ -1,5 +1,5 @@
-// What stands for node-files.ts, run-lock.ts and optional.ts in the build for browsers, where there is no file system: scripts/build-js.ts puts it in their
-// place, and tests/house/browser-files.test.ts sees to it that no name is missing.
+// What stands for node-files.ts, run-lock.ts and optional.ts in the build for browsers, where there is no file system:
+// scripts/build-js.ts puts it in their place, and tests/house/browser-files.test.ts sees to it that no name is missing.
 import { LanewiseError } from '../core/errors.js'
 import type { OpenFile } from './node-files.js'
 

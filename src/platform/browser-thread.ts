@@ -1,4 +1,5 @@
-// Threads in browsers: workers from a file, since blobs are refused by many pages' security policies. This much a session in a worker has, too.
+// Threads in browsers: workers from a file, since blobs are refused by many pages' security policies. This much a
+// session in a worker has, too.
 import type { ThreadHost } from './platform.js'
 
 export const startThread: ThreadHost['startThread'] =

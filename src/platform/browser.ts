@@ -14,7 +14,8 @@ export const browserPlatform: Platform = {
       const code = cause && /^https?:/.test(String(place)) ? 'E_EXTERNAL' : 'E_STATE'
       throw new LanewiseError(code, `the kernels at ${String(place)} cannot be fetched: ${reason}`, { cause })
     }
-    // Vite 7's development server puts the JavaScript of packages into a folder of its own, and leaves their other files where they are.
+    // Vite 7's development server puts the JavaScript of packages into a folder of its own, and leaves their other
+    // files where they are.
     const place = String(file).replace('.vite/deps/', 'lanewise/dist/')
     const response = await fetch(place, integrity ? { integrity } : undefined).catch((cause: Error) =>
       fail(place, cause.message, cause),

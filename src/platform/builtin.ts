@@ -7,7 +7,10 @@ type Builtins = {
   'node:zlib': typeof import('node:zlib')
 }
 
-/** A module of Node when it is needed: an import of these four takes about 15 ms of the start of a program that may never use them. */
+/**
+ * A module of Node when it is needed: an import of these four takes about 15 ms of the start of a program that may
+ * never use them.
+ */
 export function builtin<N extends keyof Builtins>(name: N): Builtins[N] {
   // Runtimes that only resemble Node may lack the former.
   const found: unknown = process.getBuiltinModule?.(name) ?? createRequire(`${process.cwd()}/`)(name)

@@ -33,8 +33,9 @@ export interface Progress {
 /**
  * The bytes of a model behind a URL, of a response, or of what may be the body of one.
  *
- * @throws LanewiseError `E_PARSE` if there is no such file or a web page comes in its place, `E_EXTERNAL` if the network fails, it breaks off, is not whole or
- *   takes too long, `E_BUDGET` over the limit, `E_STATE` if the signal fires or a response has been read before.
+ * @throws LanewiseError `E_PARSE` if there is no such file or a web page comes in its place, `E_EXTERNAL` if the
+ *   network fails, it breaks off, is not whole or takes too long, `E_BUDGET` over the limit, `E_STATE` if the signal
+ *   fires or a response has been read before.
  */
 export async function download(
   location: string | URL | ResponseLike,

@@ -5,7 +5,10 @@ import { Sha256 } from '../core/sha256.js'
 import { opfsStore } from './blob-store.js'
 import { download, type ReadOptions } from './download.js'
 
-/** Larger files lie in the origin's private file system, which keeps them as they are: browsers take long for such entries of a cache. */
+/**
+ * Larger files lie in the origin's private file system, which keeps them as they are: browsers take long for such
+ * entries of a cache.
+ */
 const LARGE = 2 ** 27
 /** What an entry was on the server, and where its bytes are if they are not in it. */
 const [VERSION, PLACE] = ['lanewise-version', 'lanewise-place']
@@ -16,8 +19,8 @@ function versionOf({ headers }: Response): string | undefined {
 }
 
 /**
- * The bytes of a model from the cache of this name if the server still has the same version (ETag, else Last-Modified) or cannot be reached; otherwise from the
- * network, and kept. What cannot be kept is a warning.
+ * The bytes of a model from the cache of this name if the server still has the same version (ETag, else Last-Modified)
+ * or cannot be reached; otherwise from the network, and kept. What cannot be kept is a warning.
  *
  * @param read - reads it where there is no Cache API (Node, pages without https).
  * @throws LanewiseError as {@link download}.
@@ -34,7 +37,8 @@ export async function cachedModel(
   const { signal } = options
   const cache = await storage.open(name)
   const kept = await cache.match(url)
-  // Asked for its head alone, the server need not send what is here; a condition in the request would be refused by other origins.
+  // Asked for its head alone, the server need not send what is here; a condition in the request would be refused by
+  // other origins.
   const head = kept && (await fetch(url, { method: 'HEAD', cache: 'no-cache', signal }).catch(() => undefined))
   if (kept && (!head || versionOf(head) === kept.headers.get(VERSION))) {
     const file = kept.headers.get(PLACE)

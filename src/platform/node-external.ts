@@ -15,8 +15,8 @@ import { checkLocation, checkRange, type ExternalData } from '../onnx/external-d
 
 export interface NodeExternalOptions {
   /**
-   * Accept files with more than one hard link. Refused by default: a link put into the model's folder would make any file on the
-   * same volume readable through the model, and no path check can see it.
+   * Accept files with more than one hard link. Refused by default: a link put into the model's folder would make any
+   * file on the same volume readable through the model, and no path check can see it.
    */
   allowHardLinks?: boolean
 }
@@ -35,16 +35,21 @@ interface OpenFile {
 /** `fs.readSync` takes at most 2^31 - 1 bytes at once. */
 const MAX_READ = 2 ** 30
 
-/** Where Linux shows what a process has open: a path that begins so starts from the very folder that is held, whatever its name means by now. */
+/**
+ * Where Linux shows what a process has open: a path that begins so starts from the very folder that is held, whatever
+ * its name means by now.
+ */
 const HELD = '/proc/self/fd'
 
 /**
- * Opens a file below a folder. Nobody can lead the way elsewhere in between by putting a symbolic link in the place of a folder: each step starts from the
- * folder that the one before has opened. (Other systems do not offer that to Node: there it is for the caller to look at what was opened.)
+ * Opens a file below a folder. Nobody can lead the way elsewhere in between by putting a symbolic link in the place of
+ * a folder: each step starts from the folder that the one before has opened. (Other systems do not offer that to Node:
+ * there it is for the caller to look at what was opened.)
  */
 function openWithin(root: string, parts: readonly string[]): number {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
-  // O_NONBLOCK: should a FIFO take the file's place, opening it must not wait for a writer. (Windows has none of these flags.)
+  // O_NONBLOCK: should a FIFO take the file's place, opening it must not wait for a writer. (Windows has none of these
+  // flags.)
   const file = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)
   if (!existsSync(HELD)) return openSync(join(root, ...parts), file)
   let folder = openSync(root, O_RDONLY | O_DIRECTORY)
@@ -65,8 +70,9 @@ function refuse(message: string, cause?: unknown): never {
 }
 
 /**
- * External data from files at or below the folder of a model. Each folder on the way and the file itself must be what they seem:
- * no symbolic links, no hard links unless allowed, regular files only. (The folder itself is the user's choice and may be a link.)
+ * External data from files at or below the folder of a model. Each folder on the way and the file itself must be what
+ * they seem: no symbolic links, no hard links unless allowed, regular files only. (The folder itself is the user's
+ * choice and may be a link.)
  *
  * @throws LanewiseError `E_EXTERNAL` if the folder cannot be found.
  */

@@ -214,7 +214,9 @@ export async function* readPieces(path: string): AsyncGenerator<Uint8Array, void
   }
 }
 
-/** Names of files and of folders in a folder, each in the order of their characters. @throws LanewiseError `E_EXTERNAL`. */
+/**
+ * Names of files and of folders in a folder, each in the order of their characters. @throws LanewiseError `E_EXTERNAL`.
+ */
 export async function listFolder(path: string): Promise<{ files: string[]; folders: string[] }> {
   try {
     const entries = await promises.readdir(path, { withFileTypes: true })
@@ -258,7 +260,9 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Node's own `recursive` never ends where a folder that is there takes no others and says so by ENOENT, as /proc does. */
+/**
+ * Node's own `recursive` never ends where a folder that is there takes no others and says so by ENOENT, as /proc does.
+ */
 function makeMissing(path: string): void {
   try {
     mkdirSync(path)
@@ -286,7 +290,8 @@ export interface OpenFile {
 /**
  * Opens a file to write at its end, empties it first if asked to, and makes it if it is not there.
  *
- * @throws LanewiseError `E_EXTERNAL` if it cannot be written, is a symbolic link (what that points to may be anybody's) or no file.
+ * @throws LanewiseError `E_EXTERNAL` if it cannot be written, is a symbolic link (what that points to may be anybody's)
+ *   or no file.
  */
 export function appendTo(path: string, empty: boolean): OpenFile {
   makeFolder(dirname(path))
@@ -316,8 +321,9 @@ export function appendTo(path: string, empty: boolean): OpenFile {
 }
 
 /**
- * Puts a file into its place whole or not at all: written beside it under another name, flushed to the disk, then renamed, and the folder flushed so
- * that the new name lasts too. Whoever reads the path sees the old file or the new one, whenever the process or the machine stops.
+ * Puts a file into its place whole or not at all: written beside it under another name, flushed to the disk, then
+ * renamed, and the folder flushed so that the new name lasts too. Whoever reads the path sees the old file or the new
+ * one, whenever the process or the machine stops.
  *
  * @throws LanewiseError `E_EXTERNAL` if it cannot be written.
  */

@@ -39,7 +39,9 @@ export function maySleep(): boolean {
   return true
 }
 
-/** Cores that this process may use: fewer than there are if it is bound to some, or if its control group has a quota. */
+/**
+ * Cores that this process may use: fewer than there are if it is bound to some, or if its control group has a quota.
+ */
 export function cores(): number {
   return Math.max(1, Math.min(builtin('node:os').availableParallelism(), Math.floor(granted() + 0.5)))
 }

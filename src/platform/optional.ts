@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url'
 import { LanewiseError } from '../core/errors.js'
 
 /**
- * A package that only some commands need and that the user installs if they want those: found beside lanewise or from the working directory.
+ * A package that only some commands need and that the user installs if they want those: found beside lanewise or from
+ * the working directory.
  *
  * @param together - all packages that the same purpose needs, so that they are installed at once.
  * @throws LanewiseError `E_UNSUPPORTED` saying what to install.

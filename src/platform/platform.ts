@@ -27,11 +27,14 @@ export interface SessionPort {
 
 /** What other threads need of the platform. */
 export interface ThreadHost {
-  /** Starts a thread that does not keep the process alive; undefined where there are none. `ended` is called when it is no more. */
+  /**
+   * Starts a thread that does not keep the process alive; undefined where there are none. `ended` is called when it is
+   * no more.
+   */
   readonly startThread: ((ended: () => void) => Thread) | undefined
   /**
-   * Starts a worker for a session (src/api/worker); undefined where there are none. `heard` is called with its messages, `ended` when it is no more, with the reason
-   * if there is one.
+   * Starts a worker for a session (src/api/worker); undefined where there are none. `heard` is called with its
+   * messages, `ended` when it is no more, with the reason if there is one.
    */
   readonly startSession: ((heard: (message: unknown) => void, ended: (why?: string) => void) => SessionPort) | undefined
   /** Whether the thread that asks may sleep until others are done: the main thread of a page may not. */
@@ -48,15 +51,20 @@ export interface Platform {
   readonly wasm: WasmSource
   /** The same, where nothing has to be waited for. */
   readonly wasmNow?: (build: Build) => BufferSource
-  /** The kernels in a file: a URL, or a path as the platform has them; what is fetched must have this `integrity` if it is said. */
+  /**
+   * The kernels in a file: a URL, or a path as the platform has them; what is fetched must have this `integrity` if it
+   * is said.
+   */
   readKernels(file: URL | string, integrity?: string): Promise<BufferSource | Response>
   /** The bytes of a model at a path or URL. */
   readModel(location: string | URL, options?: ReadOptions): Promise<Uint8Array>
-  /** A file of a prepared model (`.lw`), read part by part; undefined for what is none by its name, or is on no disk. */
+  /**
+   * A file of a prepared model (`.lw`), read part by part; undefined for what is none by its name, or is on no disk.
+   */
   openPrepared?(location: string | URL): PreparedSource | undefined
   /**
-   * Makes operators known that the entry has not registered, until none is `missing` or there are no more; undefined if there are none, or they are the
-   * caller's to import.
+   * Makes operators known that the entry has not registered, until none is `missing` or there are no more; undefined if
+   * there are none, or they are the caller's to import.
    */
   moreOps?(missing: () => boolean): Promise<void>
   /** Makes every operator known at once, where files can be read so; elsewhere they are the caller's to import. */

@@ -5,7 +5,10 @@ import { join } from 'node:path'
 import { LanewiseError } from '../core/errors.js'
 import { makeFolder } from './node-files.js'
 
-/** Keys of the locks that this process holds: its number may have been that of the process before, as in a container that was started again. */
+/**
+ * Keys of the locks that this process holds: its number may have been that of the process before, as in a container
+ * that was started again.
+ */
 const held = new Set<string>()
 
 /** Who holds a folder. */
@@ -16,8 +19,8 @@ interface Holder {
 }
 
 /**
- * Takes a folder for one run alone: two that write the same checkpoints would each remove what the other needs. What a process leaves that ended
- * without giving the folder back is taken over.
+ * Takes a folder for one run alone: two that write the same checkpoints would each remove what the other needs. What a
+ * process leaves that ended without giving the folder back is taken over.
  *
  * @returns gives the folder back.
  * @throws LanewiseError `E_STATE` if another run holds it, `E_EXTERNAL` if it cannot be written.
@@ -76,7 +79,9 @@ function isAlive({ host, pid, key }: Holder): boolean {
   }
 }
 
-/** Removes the lock of a process that has ended, unless another run has replaced it meanwhile: then that is put back. */
+/**
+ * Removes the lock of a process that has ended, unless another run has replaced it meanwhile: then that is put back.
+ */
 function takeAway(path: string, theirs: Holder | undefined): void {
   const aside = `${path}.${randomBytes(8).toString('hex')}`
   try {

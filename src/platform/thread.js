@@ -1,5 +1,6 @@
-// What another thread runs, in Node and in browsers, as it is: no types, nothing imported. It has an instance of the kernels over the memory of every context that has
-// threads, makes pieces of their calls (assembly/lib/threads.ts), and sleeps when there are none.
+// What another thread runs, in Node and in browsers, as it is: no types, nothing imported. It has an instance of the
+// kernels over the memory of every context that has threads, makes pieces of their calls (assembly/lib/threads.ts), and
+// sleeps when there are none.
 
 /** Words of the memory that a pool shares with its threads: see threads.ts. */
 const CALLS = 0

@@ -1,5 +1,5 @@
-// The threads of a process: started when a session or a device first wants some, shared by all of them, and asleep while nobody runs anything. They do not keep a
-// process alive. What they do: thread.js.
+// The threads of a process: started when a session or a device first wants some, shared by all of them, and asleep
+// while nobody runs anything. They do not keep a process alive. What they do: thread.js.
 import type { Context } from '../../bindings/context.js'
 import { Crew } from '../../bindings/threads.js'
 import { log } from '../core/env.js'
@@ -66,7 +66,8 @@ function whyNotShared(host: ThreadHost | undefined): string | undefined {
  * @param context - over shared memory.
  * @param module - its kernels, a build with threads.
  * @param count - threads, the first included: see {@link threadsFor}.
- * @param late - whether the others start only when calls that are worth sharing have taken as long as that takes; else at once.
+ * @param late - whether the others start only when calls that are worth sharing have taken as long as that takes; else
+ *   at once.
  */
 export function attachThreads(
   context: Context,

@@ -93,7 +93,10 @@ function withBias(
   return { node, x, weights, axis, bias: bias as Weights, channels }
 }
 
-/** The value behind a node's result that a Relu or Clip makes of it, where nobody else reads the result; else the result itself. */
+/**
+ * The value behind a node's result that a Relu or Clip makes of it, where nobody else reads the result; else the result
+ * itself.
+ */
 export function activated(graph: Graph, node: Node): { readonly value?: Value; readonly by?: Node } {
   const [result] = node.outputs
   if (!result) return {}

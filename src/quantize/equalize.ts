@@ -21,10 +21,12 @@ interface Layer {
 }
 
 /**
- * Scales channels between neighbouring convolutions so that the ranges of the weights on both sides are alike: what one makes smaller the next makes larger
- * again, the graph computes the same. Depthwise layers, whose channels differ most, lose least by it.
+ * Scales channels between neighbouring convolutions so that the ranges of the weights on both sides are alike: what one
+ * makes smaller the next makes larger again, the graph computes the same. Depthwise layers, whose channels differ most,
+ * lose least by it.
  *
- * Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (2019), section 4.1. Clip is no such function: Relu6 stays as it is.
+ * Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (2019), section 4.1. Clip is
+ * no such function: Relu6 stays as it is.
  */
 export function equalize(graph: Graph): Graph {
   const layers = new Map<Node, Layer>()

@@ -14,9 +14,11 @@ interface Grid {
 }
 
 /**
- * The second moments of an operand's columns, XᵀX: what rounding a weight costs, and how the weights behind it make up for it.
+ * The second moments of an operand's columns, XᵀX: what rounding a weight costs, and how the weights behind it make up
+ * for it.
  *
- * Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers" (2022), algorithm 1.
+ * Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers" (2022),
+ * algorithm 1.
  */
 export class Hessian {
   private readonly sums: Float64Array
@@ -114,7 +116,10 @@ function transposed(a: Float64Array, size: number): Float64Array {
   return result
 }
 
-/** Operands with the number of their columns, in groups whose Hessians fit into memory together. @throws LanewiseError `E_BUDGET` for one that does not fit. */
+/**
+ * Operands with the number of their columns, in groups whose Hessians fit into memory together. @throws LanewiseError
+ * `E_BUDGET` for one that does not fit.
+ */
 export function groupsOf(operands: ReadonlyMap<Value, number>): Map<Value, number>[] {
   const groups: Map<Value, number>[] = []
   let bytes = Infinity

@@ -7,7 +7,10 @@ import { tensorOf } from './prepare.js'
 
 /** How far a value of the quantised model is from the float32 one, over all examples. */
 export interface Difference {
-  /** Root mean square of the difference by that of the float32 values; 0 for the same, Infinity where only the float32 values are 0. */
+  /**
+   * Root mean square of the difference by that of the float32 values; 0 for the same, Infinity where only the float32
+   * values are 0.
+   */
   readonly relative: number
   /** The largest |a − b|. */
   readonly largest: number

@@ -26,7 +26,10 @@ interface BlockGrid {
   readonly zero: number
 }
 
-/** The graph with products by constant weights as MatMulNBits. @param hessians - of operands: weights are then rounded one after the other, each making up for those before it. */
+/**
+ * The graph with products by constant weights as MatMulNBits. @param hessians - of operands: weights are then rounded
+ * one after the other, each making up for those before it.
+ */
 export function quantizeNBits(
   graph: Graph,
   chosen: readonly Candidate[],

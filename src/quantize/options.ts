@@ -8,9 +8,9 @@ import type { RangeMethod } from './range.js'
 /** What {@link quantize} makes of a model. One of `int8`, `int4` and `float16` says which. */
 export interface QuantizeOptions {
   /**
-   * `static`: convolutions, products and what lies between them on integers, with ranges from the calibration data (QDQ). `dynamic`: products and
-   * convolutions on integers, with the range of each tensor as it comes (MatMulInteger, ConvInteger). `weights`: files a quarter as large, float32 from
-   * loading on.
+   * `static`: convolutions, products and what lies between them on integers, with ranges from the calibration data
+   * (QDQ). `dynamic`: products and convolutions on integers, with the range of each tensor as it comes (MatMulInteger,
+   * ConvInteger). `weights`: files a quarter as large, float32 from loading on.
    */
   readonly int8?: 'static' | 'dynamic' | 'weights'
   /** Products by constant weights with weights of 4 bits in blocks (MatMulNBits of com.microsoft). */
@@ -18,7 +18,10 @@ export interface QuantizeOptions {
   /** Files half as large: weights in float16, float32 from loading on. */
   readonly float16?: boolean
 
-  /** Examples: what the model is given, as `session.run` takes it. Needed for `int8: 'static'`, `rounding: 'gptq'`, and to measure differences. */
+  /**
+   * Examples: what the model is given, as `session.run` takes it. Needed for `int8: 'static'`, `rounding: 'gptq'`, and
+   * to measure differences.
+   */
   readonly calibrate?: CalibrationData
   /** The most examples that are taken; 128 by default. */
   readonly samples?: number
@@ -34,7 +37,10 @@ export interface QuantizeOptions {
   readonly reduceRange?: boolean
   /** Static: takes what rounding the weights adds to a channel's mean out of its bias; on by default. */
   readonly biasCorrection?: boolean
-  /** Static: first balances the ranges of weights between neighbouring convolutions, for models with depthwise layers and one scale for all channels. */
+  /**
+   * Static: first balances the ranges of weights between neighbouring convolutions, for models with depthwise layers
+   * and one scale for all channels.
+   */
   readonly equalize?: boolean
 
   /** int4: weights that share a scale: 16, 32 (the default), 64, 128 or 256. */
@@ -49,8 +55,8 @@ export interface QuantizeOptions {
   /** Nodes that stay in float32: their names, or how many of the most sensitive ones. */
   readonly keep?: number | readonly string[]
   /**
-   * The most that may be lost: of what `evaluate` returns, or of the outputs (root mean square of the difference by that of the values). Nodes go back to
-   * float32, the most sensitive first, until the loss fits.
+   * The most that may be lost: of what `evaluate` returns, or of the outputs (root mean square of the difference by
+   * that of the values). Nodes go back to float32, the most sensitive first, until the loss fits.
    */
   readonly maxLoss?: number
   /** How good a model is, such as its accuracy, 0 … 1: more is better. */

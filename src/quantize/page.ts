@@ -30,8 +30,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 /**
- * What quantisation did and what it cost, as one HTML page that needs nothing else: size, speed, score, differences of outputs and nodes with plots, and what
- * stayed in float32.
+ * What quantisation did and what it cost, as one HTML page that needs nothing else: size, speed, score, differences of
+ * outputs and nodes with plots, and what stayed in float32.
  *
  * @param report - of {@link quantize}.
  * @param title - of the page, such as the model's name.

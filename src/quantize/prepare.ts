@@ -33,8 +33,9 @@ interface Prepared {
 }
 
 /**
- * The graph to quantise: what depends on constants alone is computed, a scale and shift behind a convolution is in its weights, factors of a Gemm in its
- * operands. Nothing is fused that ONNX has no operator for. The caller's graph stays as it is.
+ * The graph to quantise: what depends on constants alone is computed, a scale and shift behind a convolution is in its
+ * weights, factors of a Gemm in its operands. Nothing is fused that ONNX has no operator for. The caller's graph stays
+ * as it is.
  */
 export async function prepare(source: QuantizeSource): Promise<Prepared> {
   registerAllOps()
@@ -110,7 +111,9 @@ function plainGemm(node: Node): Node {
   }
 }
 
-/** Every node and value has a name of its own: what is kept in float32 is said by names, and values are fetched by them. */
+/**
+ * Every node and value has a name of its own: what is kept in float32 is said by names, and values are fetched by them.
+ */
 function named(graph: Graph): Graph {
   const names = new Set<string>()
   const nodes = graph.nodes.map((node) => {

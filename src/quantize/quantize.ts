@@ -74,8 +74,9 @@ export interface Quantized {
  * A model with integers in the place of float32, as an ONNX file that other runtimes load as well.
  *
  * @param model - bytes, a path, a URL, or a graph; it is left as it is.
- * @throws LanewiseError `E_VALUE` for options that are not what they must be, without calibration data where they are needed, for values that are not finite;
- *   `E_UNSUPPORTED` if nothing of the model can be quantised; what a run throws for examples that do not fit the model.
+ * @throws LanewiseError `E_VALUE` for options that are not what they must be, without calibration data where they are
+ *   needed, for values that are not finite; `E_UNSUPPORTED` if nothing of the model can be quantised; what a run throws
+ *   for examples that do not fit the model.
  *
  * @example
  * import { GraphBuilder, Tensor } from 'lanewise'
@@ -164,7 +165,10 @@ class Work {
     private readonly float: InferenceSession,
   ) {}
 
-  /** The graph with some candidates quantised. @param finely - with the rounding that was asked for: to find out how sensitive a node is the nearest does. */
+  /**
+   * The graph with some candidates quantised. @param finely - with the rounding that was asked for: to find out how
+   * sensitive a node is the nearest does.
+   */
   async make(chosen: readonly Candidate[], finely: boolean): Promise<{ graph: Graph; nodes: ReadonlySet<Node> }> {
     const { graph, options } = this
     const { format, perChannel, reduceRange, method, percentile } = options

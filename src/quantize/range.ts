@@ -1,9 +1,10 @@
 import { LanewiseError } from '../core/errors.js'
 
 /**
- * How the range of an activation is chosen from what calibration has seen. `minmax`: all of it. `percentile`: without the share of the largest and least
- * values that `percentile` says. `mse`: the range with the least expected squared error of rounding and clipping. `entropy`: the range whose 256 levels tell
- * most of the distribution (Kullback–Leibler divergence, as TensorRT calibrates).
+ * How the range of an activation is chosen from what calibration has seen. `minmax`: all of it. `percentile`: without
+ * the share of the largest and least values that `percentile` says. `mse`: the range with the least expected squared
+ * error of rounding and clipping. `entropy`: the range whose 256 levels tell most of the distribution (Kullback–Leibler
+ * divergence, as TensorRT calibrates).
  */
 export type RangeMethod = 'minmax' | 'percentile' | 'entropy' | 'mse'
 
@@ -16,7 +17,10 @@ const LEVELS = 256
 const CANDIDATES = 80
 const LEAST_SHARE = 0.2
 
-/** The values of one tensor over all calibration data: ends, and a histogram around 0 that doubles its width when a value does not fit. */
+/**
+ * The values of one tensor over all calibration data: ends, and a histogram around 0 that doubles its width when a
+ * value does not fit.
+ */
 export class Distribution {
   low = Infinity
   high = -Infinity

@@ -37,7 +37,10 @@ interface Layout {
   readonly grids: ReadonlyMap<Value, Grid>
 }
 
-/** The graph with the chosen candidates on integers, as QDQ. @returns also every node that is on integers then, those that only hand bytes on among them. */
+/**
+ * The graph with the chosen candidates on integers, as QDQ. @returns also every node that is on integers then, those
+ * that only hand bytes on among them.
+ */
 export function quantizeStatic(
   graph: Graph,
   chosen: readonly Candidate[],
@@ -51,7 +54,10 @@ export function quantizeStatic(
   }
 }
 
-/** Which values lie on a grid: operands and results of candidates, and what sums, means and movers hand on between those. */
+/**
+ * Which values lie on a grid: operands and results of candidates, and what sums, means and movers hand on between
+ * those.
+ */
 function layoutOf(
   graph: Graph,
   chosen: readonly Candidate[],
@@ -66,7 +72,8 @@ function layoutOf(
     nodes.add(node)
     wanted.add(x)
     const { value } = activated(graph, node)
-    // A convolution has no integer form that gives floats; products have, and keep the precision of what nobody quantises.
+    // A convolution has no integer form that gives floats; products have, and keep the precision of what nobody
+    // quantises.
     if (value && isOp(node, 'Conv')) wanted.add(value)
     else if (value) results.add(value)
   }

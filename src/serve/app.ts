@@ -178,8 +178,8 @@ function tooLarge(limit: number): Refusal {
 }
 
 /**
- * A page of another site must not reach a server on this machine by its reader's browser: neither by a plain request (Origin), nor by a name of its own that leads
- * here (Host; DNS rebinding).
+ * A page of another site must not reach a server on this machine by its reader's browser: neither by a plain request
+ * (Origin), nor by a name of its own that leads here (Host; DNS rebinding).
  */
 function checkOrigin(c: Context<Env>, hosts: ReadonlySet<string> | undefined): void {
   const { host = '', origin } = c.env.incoming.headers
@@ -237,8 +237,8 @@ async function withBody<T>(c: Context<Env>, site: Site, use: (body: Uint8Array) 
 }
 
 /**
- * The body as it comes from Node. (Hono's limit of bodies takes in all of what does not say its size before a route can refuse it, and needs a Request of the standard for
- * each.)
+ * The body as it comes from Node. (Hono's limit of bodies takes in all of what does not say its size before a route can
+ * refuse it, and needs a Request of the standard for each.)
  */
 function whole(incoming: HttpBindings['incoming'], limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -259,10 +259,16 @@ function whole(incoming: HttpBindings['incoming'], limit: number): Promise<Buffe
   })
 }
 
-/** Of a body that is refused: the most bytes that are taken and forgotten, and milliseconds of that, in all and of silence. */
+/**
+ * Of a body that is refused: the most bytes that are taken and forgotten, and milliseconds of that, in all and of
+ * silence.
+ */
 const [DRAINED, DRAIN_TIME, DRAIN_SILENCE] = [2 ** 28, 5000, 500]
 
-/** Takes what is being sent, within bounds. A client that sends all before it reads would else find its connection broken, and never see why. */
+/**
+ * Takes what is being sent, within bounds. A client that sends all before it reads would else find its connection
+ * broken, and never see why.
+ */
 function drained(incoming: HttpBindings['incoming']): Promise<void> {
   return new Promise((resolve) => {
     let size = 0

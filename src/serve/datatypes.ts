@@ -5,8 +5,8 @@ import { sizeOf, type Shape } from '../core/shape.js'
 import { numbersOf, numericTensor } from '../ops/shared/scalar-floats.js'
 
 /**
- * Element types by the names of the Open Inference Protocol (section "Tensor Data Types"; BF16 is Triton's). Types that are not here have no name there, so
- * that a model with such inputs or outputs cannot be served.
+ * Element types by the names of the Open Inference Protocol (section "Tensor Data Types"; BF16 is Triton's). Types that
+ * are not here have no name there, so that a model with such inputs or outputs cannot be served.
  */
 const datatypes = new Map<DType, string>([
   ['bool', 'BOOL'],
@@ -49,7 +49,10 @@ export function wrong(tensor: string, why: string): LanewiseError {
   return new LanewiseError('E_TENSOR', `"${tensor}": ${why}`, { tensor })
 }
 
-/** What JSON has no numbers for, by the names that protobuf's JSON mapping has (https://protobuf.dev/programming-guides/json/). */
+/**
+ * What JSON has no numbers for, by the names that protobuf's JSON mapping has
+ * (https://protobuf.dev/programming-guides/json/).
+ */
 const notFinite = new Map<unknown, number>([
   ['NaN', NaN],
   ['Infinity', Infinity],
@@ -102,7 +105,10 @@ export function checkTexts(tensor: string, values: readonly unknown[]): asserts 
   if (!values.every(isWellFormed)) throw wrong(tensor, 'half of a surrogate pair is no text')
 }
 
-/** Of a tensor in a request. Each is an object that is copied to a thread: so many take some 50 ms, in which nothing else is done. */
+/**
+ * Of a tensor in a request. Each is an object that is copied to a thread: so many take some 50 ms, in which nothing
+ * else is done.
+ */
 const MAX_STRINGS = 2 ** 18
 
 /** @throws LanewiseError `E_BUDGET` if they are too many for one request. */

@@ -1,5 +1,6 @@
-// Requests in JSON, read in pieces: `JSON.parse` of 64 MiB of small values takes a minute and gigabytes, in which nobody else is answered. The elements of tensors are left out
-// of what is parsed as a whole, and go from the bytes into their array some at a time.
+// Requests in JSON, read in pieces: `JSON.parse` of 64 MiB of small values takes a minute and gigabytes, in which
+// nobody else is answered. The elements of tensors are left out of what is parsed as a whole, and go from the bytes
+// into their array some at a time.
 import { byteSize, makeData, type DType, type TypedArray } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
@@ -10,7 +11,10 @@ import { checkStringCount, checkTexts, elementOf, wrong } from './datatypes.js'
 /** Called now and then, with the bytes that are taken: lets others have their turn. @throws what ends the work. */
 export type Breathe = (bytes: number) => Promise<void>
 
-/** The most bytes of JSON beside elements: names, types and shapes take hundreds. Of this many bytes a list of empty lists is parsed in some 30 ms. */
+/**
+ * The most bytes of JSON beside elements: names, types and shapes take hundreds. Of this many bytes a list of empty
+ * lists is parsed in some 30 ms.
+ */
 const MAX_REST = 2 ** 20
 /** Bytes that are looked at in one go: a fraction of a millisecond. */
 const STEP = 2 ** 16
@@ -129,9 +133,11 @@ function isData(bytes: Uint8Array): boolean {
 }
 
 /**
- * A tensor from the bytes of a list in JSON: its elements one after the other, in row-major order, or nested as the shape is.
+ * A tensor from the bytes of a list in JSON: its elements one after the other, in row-major order, or nested as the
+ * shape is.
  *
- * @throws LanewiseError `E_TENSOR` for another number of elements, or elements that are not of the type; `E_PARSE` if the list is no JSON.
+ * @throws LanewiseError `E_TENSOR` for another number of elements, or elements that are not of the type; `E_PARSE` if
+ *   the list is no JSON.
  */
 export async function tensorFromList(
   tensor: string,

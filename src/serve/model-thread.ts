@@ -78,7 +78,10 @@ async function resultsOf(
   return results
 }
 
-/** Two outputs may be views of one memory, and what is a constant of the model must not be sent away. @throws LanewiseError `E_BUDGET` before anything is copied. */
+/**
+ * Two outputs may be views of one memory, and what is a constant of the model must not be sent away. @throws
+ * LanewiseError `E_BUDGET` before anything is copied.
+ */
 function owned(tensors: Tensors, limit: number): Tensors {
   const bytes = Object.values(tensors).reduce(
     (sum, { data }) => sum + (ArrayBuffer.isView(data) ? data.byteLength : data.length),

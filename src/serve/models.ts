@@ -73,7 +73,8 @@ export class Models {
   /**
    * Loads all of them.
    *
-   * @throws LanewiseError what loading one of the files throws that were named, naming it; `E_VALUE` if two have one name, `E_EXTERNAL` if a file or the folder is not there.
+   * @throws LanewiseError what loading one of the files throws that were named, naming it; `E_VALUE` if two have one
+   *   name, `E_EXTERNAL` if a file or the folder is not there.
    */
   async open(): Promise<void> {
     for (const [name, file] of await this.present()) await this.begin(name, file)
@@ -111,7 +112,10 @@ export class Models {
     return found
   }
 
-  /** A file of the folder that cannot be loaded is told, and keeps no other from being served; one that was asked for by its name does. */
+  /**
+   * A file of the folder that cannot be loaded is told, and keeps no other from being served; one that was asked for by
+   * its name does.
+   */
   private async begin(name: string, file: string): Promise<void> {
     // Of before it is loaded: what comes meanwhile is tried again.
     const stamp = await this.stampOf(file).catch(() => undefined)
@@ -158,7 +162,10 @@ export class Models {
     this.timer.unref()
   }
 
-  /** Loads what is new or has changed, and lets go of what is no longer there. Requests that were taken are finished by the session that took them. */
+  /**
+   * Loads what is new or has changed, and lets go of what is no longer there. Requests that were taken are finished by
+   * the session that took them.
+   */
   private async look(): Promise<void> {
     let files
     try {

@@ -13,15 +13,24 @@ export interface ServeOptions {
   readonly folder?: string
   /** Default 8080; 0: any that is free. */
   readonly port?: number
-  /** The address to listen at. Default 127.0.0.1: this machine only. There is no authentication: anything else belongs behind a proxy that has it. */
+  /**
+   * The address to listen at. Default 127.0.0.1: this machine only. There is no authentication: anything else belongs
+   * behind a proxy that has it.
+   */
   readonly host?: string
-  /** Names by which the server may be called (header Host). Default: those of this machine if it listens at a loopback address, else any. */
+  /**
+   * Names by which the server may be called (header Host). Default: those of this machine if it listens at a loopback
+   * address, else any.
+   */
   readonly allowedHosts?: readonly string[]
   /** Threads of each model, each with a session and its memory of its own. Default: the number of cores. */
   readonly threads?: number
   /** The most rows that are run as one, where a model's batch axis is free; 1: each request alone. Default 32. */
   readonly maxBatch?: number
-  /** Milliseconds that a request may wait for others while a thread is idle. Default 0: only what has piled up is run together. */
+  /**
+   * Milliseconds that a request may wait for others while a thread is idle. Default 0: only what has piled up is run
+   * together.
+   */
   readonly maxDelay?: number
   /** The most requests that wait for a model; more are answered by 503 with Retry-After. Default 256. */
   readonly maxQueue?: number
@@ -31,13 +40,18 @@ export interface ServeOptions {
   readonly requestTimeout?: number
   /** The most bytes of a request, also unpacked. Default 64 MiB. */
   readonly bodyLimit?: number
-  /** The most bytes of all requests and answers that are held at a time, answers until their clients have taken them; more are answered by 503. Default 8 times `bodyLimit`. */
+  /**
+   * The most bytes of all requests and answers that are held at a time, answers until their clients have taken them;
+   * more are answered by 503. Default 8 times `bodyLimit`.
+   */
   readonly heldLimit?: number
   /** The most bytes of WebAssembly memory of one session. Default 1 GiB. */
   readonly memoryLimit?: number
   /** Milliseconds between two looks at the models' files; a changed one is loaded again. 0: never. Default 1,000. */
   readonly poll?: number
-  /** Whether an answer has the same bits whatever stands beside it in a batch, on every machine; slower. Default false. */
+  /**
+   * Whether an answer has the same bits whatever stands beside it in a batch, on every machine; slower. Default false.
+   */
   readonly deterministic?: boolean
   /** Which build of the kernels. Default: the best this Node runs. */
   readonly build?: Build | 'auto'

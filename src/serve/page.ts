@@ -1,4 +1,5 @@
-// The page at /: what the server has, and a form to try it. It needs nothing from elsewhere, and whatever a model says is put in as text.
+// The page at /: what the server has, and a form to try it. It needs nothing from elsewhere, and whatever a model says
+// is put in as text.
 
 export const pageHtml = `<!doctype html>
 <html lang="en">

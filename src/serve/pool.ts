@@ -14,8 +14,8 @@ interface Work<Message, Result> {
 }
 
 /**
- * A fixed number of threads with the same program, each of which does one thing at a time. One that dies, or takes longer than it may, fails what it was doing and
- * is started again.
+ * A fixed number of threads with the same program, each of which does one thing at a time. One that dies, or takes
+ * longer than it may, fails what it was doing and is started again.
  */
 export class ThreadPool<Message, Result> {
   private readonly threads: Thread<Message, Result>[] = []
@@ -72,7 +72,8 @@ export class ThreadPool<Message, Result> {
   /**
    * Has an idle thread do something.
    *
-   * @throws LanewiseError `E_STATE` if no thread is idle, if the thread dies or takes too long; what the program throws.
+   * @throws LanewiseError `E_STATE` if no thread is idle, if the thread dies or takes too long; what the program
+   *   throws.
    */
   run(message: Message, transfer: readonly ArrayBuffer[] = []): Promise<Result> {
     const thread = this.idle.pop()

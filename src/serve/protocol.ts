@@ -1,6 +1,6 @@
 // The requests and answers of inference of the Open Inference Protocol, version 2, over REST:
-// https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md, with binary tensors:
-// https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+// https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md, with binary
+// tensors: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 import { byteSize, type DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
@@ -8,7 +8,10 @@ import { formatShape, MAX_RANK, sizeOf } from '../core/shape.js'
 import { bytesOf, datatypeOf, dtypeOf, jsonOfSome, shown, stringFromBytes, tensorFromBytes } from './datatypes.js'
 import { parseBody, tensorFromList, type Breathe } from './json-body.js'
 
-/** What is known of an input or output: a name stands for a size that is open, an empty shape for one of which nothing is known. */
+/**
+ * What is known of an input or output: a name stands for a size that is open, an empty shape for one of which nothing
+ * is known.
+ */
 export interface TensorDescription {
   readonly name: string
   readonly dtype: DType
@@ -68,11 +71,14 @@ function checkExtensions(parameters: Readonly<Record<string, unknown>>): void {
 /**
  * Reads a request.
  *
- * @param headerLength - the header `Inference-Header-Content-Length`: how many bytes of the body are JSON; all of them if it is not there.
+ * @param headerLength - the header `Inference-Header-Content-Length`: how many bytes of the body are JSON; all of them
+ *   if it is not there.
  * @param batches - whether the first axis of the inputs is that of a batch.
- * @param breathe - called after each piece of work, so that a long request does not keep everybody else waiting, and with the bytes of a tensor before room is made for it.
- * @throws LanewiseError `E_PARSE` if the body is no JSON object, `E_TENSOR` for tensors that are not what they say or not what the model takes, `E_BUDGET` for more JSON or strings than
- *   a request may have, `E_UNSUPPORTED` for other extensions of the protocol; what `breathe` throws.
+ * @param breathe - called after each piece of work, so that a long request does not keep everybody else waiting, and
+ *   with the bytes of a tensor before room is made for it.
+ * @throws LanewiseError `E_PARSE` if the body is no JSON object, `E_TENSOR` for tensors that are not what they say or
+ *   not what the model takes, `E_BUDGET` for more JSON or strings than a request may have, `E_UNSUPPORTED` for other
+ *   extensions of the protocol; what `breathe` throws.
  */
 export async function readRequest(
   body: Uint8Array,
@@ -122,8 +128,9 @@ export async function readRequest(
 }
 
 /**
- * A body of nothing but the elements of the only input ("Raw Binary Request"), one row where requests are run as batches: the number of its bytes tells one more size that is open. The one
- * string of an input of strings is the body as it is.
+ * A body of nothing but the elements of the only input ("Raw Binary Request"), one row where requests are run as
+ * batches: the number of its bytes tells one more size that is open. The one string of an input of strings is the body
+ * as it is.
  */
 function rawRequest(body: Uint8Array, model: ModelDescription, batches: boolean): InferRequest {
   const [input] = model.inputs
@@ -152,7 +159,10 @@ function rawTensor(name: string, dtype: DType, shape: readonly (number | string)
   )
 }
 
-/** @param binary - what follows in the body. @param lists - data in JSON, by their places. @returns the tensor and how many of the bytes of `binary` are its own. */
+/**
+ * @param binary - what follows in the body. @param lists - data in JSON, by their places. @returns the tensor and how
+ *   many of the bytes of `binary` are its own.
+ */
 async function readTensor(
   input: Readonly<Record<string, unknown>>,
   known: TensorDescription,

@@ -11,7 +11,10 @@ export interface QueueOptions {
   readonly maxQueue: number
 }
 
-/** Milliseconds that requests may take which are sent to a thread together to be run one after the other. To wake a thread takes about a tenth of it. */
+/**
+ * Milliseconds that requests may take which are sent to a thread together to be run one after the other. To wake a
+ * thread takes about a tenth of it.
+ */
 const PACK_MS = 1
 const MAX_PACK = 32
 
@@ -57,9 +60,10 @@ export interface QueueEvents {
 }
 
 /**
- * Requests of one model that wait for a thread. While all threads are busy those that fit together pile up, and the next idle thread runs them as one batch: this costs
- * nobody time. With `maxDelay` an idle thread waits for more, too. Of a model that takes no batches, runs of microseconds are sent several at a time: waking a thread for each takes longer than
- * they do.
+ * Requests of one model that wait for a thread. While all threads are busy those that fit together pile up, and the
+ * next idle thread runs them as one batch: this costs nobody time. With `maxDelay` an idle thread waits for more, too.
+ * Of a model that takes no batches, runs of microseconds are sent several at a time: waking a thread for each takes
+ * longer than they do.
  */
 export class BatchQueue {
   private readonly groups = new Map<string, Group>()

@@ -12,8 +12,9 @@ import { checkServeOptions, MAX_MS, SERVER_PACKAGES, type ServeOptions } from '.
 import { Turns } from './turns.js'
 
 /**
- * Milliseconds that a connection is kept for the next request: longer than proxies keep theirs (60 s), so that it is never ended while one is on its way. Node's own 5 s also end
- * connections whose next request has come already, when the process has not been given time for so long.
+ * Milliseconds that a connection is kept for the next request: longer than proxies keep theirs (60 s), so that it is
+ * never ended while one is on its way. Node's own 5 s also end connections whose next request has come already, when
+ * the process has not been given time for so long.
  */
 const KEEP_ALIVE = 75_000
 /** Milliseconds between two looks for connections that take too long, at most. */
@@ -49,7 +50,8 @@ export interface ServedModelInfo {
 }
 
 /**
- * Serves models over HTTP by the Open Inference Protocol, version 2 (docs/guides/serving.md). It listens at once and is ready when all of them are loaded; then this resolves. Needs the packages hono, @hono/node-server and prom-client.
+ * Serves models over HTTP by the Open Inference Protocol, version 2 (docs/guides/serving.md). It listens at once and is
+ * ready when all of them are loaded; then this resolves. Needs the packages hono, @hono/node-server and prom-client.
  *
  * @example
  * import { serve } from 'lanewise/serve'
@@ -59,8 +61,8 @@ export interface ServedModelInfo {
  * console.log((await answer.json()).platform) // onnx_onnxv1
  * await server.close()
  *
- * @throws LanewiseError `E_UNSUPPORTED` if a package is missing, `E_VALUE` for an option or two models of one name, `E_EXTERNAL` if a file or folder is not there or the port is
- *   taken; what loading a model throws.
+ * @throws LanewiseError `E_UNSUPPORTED` if a package is missing, `E_VALUE` for an option or two models of one name,
+ *   `E_EXTERNAL` if a file or folder is not there or the port is taken; what loading a model throws.
  */
 export async function serve(options: ServeOptions): Promise<ModelServer> {
   const checked = checkServeOptions(options)

@@ -21,7 +21,10 @@ export interface RequestRunner {
   run(inputs: Tensors, outputs?: readonly string[]): Promise<Tensors>
 }
 
-/** A session over plain tensors, which is made again after a trap. It has one thread, since there are as many of them as there are cores. */
+/**
+ * A session over plain tensors, which is made again after a trap. It has one thread, since there are as many of them as
+ * there are cores.
+ */
 export class PlainSession implements RequestRunner {
   private constructor(
     private readonly model: string,
@@ -33,7 +36,8 @@ export class PlainSession implements RequestRunner {
 
   /**
    * @param externalData - the files of the model's tensors, if they are not beside it.
-   * @throws LanewiseError as {@link InferenceSession.create}; `E_UNSUPPORTED` for inputs and outputs that are no tensors of the protocol's types.
+   * @throws LanewiseError as {@link InferenceSession.create}; `E_UNSUPPORTED` for inputs and outputs that are no
+   *   tensors of the protocol's types.
    */
   static async open(
     model: string,

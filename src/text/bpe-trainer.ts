@@ -4,7 +4,10 @@ import { characterOfByte, gpt2Pattern } from './byte-level.js'
 
 /** How byte pairs are learned from texts. */
 export interface BpeTraining {
-  /** Tokens at the end, special ones and the 256 bytes included. Fewer are made if no pair is left that occurs often enough. */
+  /**
+   * Tokens at the end, special ones and the 256 bytes included. Fewer are made if no pair is left that occurs often
+   * enough.
+   */
   readonly vocabularySize: number
   /** A pair must occur so often to be merged; 2 by default. */
   readonly minFrequency?: number
@@ -34,11 +37,13 @@ interface Words {
 }
 
 /**
- * Byte-pair encoding (Sennrich et al., arXiv:1508.07909): starting from bytes, the pair of neighbours that occurs most often becomes a token, again and
- * again. Of pairs equally frequent the one of smaller numbers is taken, so that the same texts give the same tokens everywhere.
+ * Byte-pair encoding (Sennrich et al., arXiv:1508.07909): starting from bytes, the pair of neighbours that occurs most
+ * often becomes a token, again and again. Of pairs equally frequent the one of smaller numbers is taken, so that the
+ * same texts give the same tokens everywhere.
  *
  * @param texts - documents or pieces of them; a token never reaches across two.
- * @throws LanewiseError `E_VALUE` for a vocabulary that cannot hold bytes and special tokens, or a pattern that is no regular expression.
+ * @throws LanewiseError `E_VALUE` for a vocabulary that cannot hold bytes and special tokens, or a pattern that is no
+ *   regular expression.
  */
 export async function trainBpe(
   texts: Iterable<string> | AsyncIterable<string>,
@@ -108,7 +113,10 @@ function wordsOf(counts: ReadonlyMap<string, number>, symbolOf: Int32Array): Wor
   return words
 }
 
-/** Merges until the vocabulary is full; appends to `tokens` and returns the merges. Only words that hold a pair are looked at again. */
+/**
+ * Merges until the vocabulary is full; appends to `tokens` and returns the merges. Only words that hold a pair are
+ * looked at again.
+ */
 function mergePairs(words: Words, tokens: string[], size: number, least: number): [string, string][] {
   const frequency = new Map<number, number>()
   const holders = new Map<number, Set<number>>()

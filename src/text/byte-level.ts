@@ -1,13 +1,15 @@
-// Byte-level text (Radford et al., "Language Models are Unsupervised Multitask Learners", 2019): every byte of UTF-8 is shown as one printable
-// character, so that any text is made of 256 symbols and nothing is out of vocabulary.
+// Byte-level text (Radford et al., "Language Models are Unsupervised Multitask Learners", 2019): every byte of UTF-8 is
+// shown as one printable character, so that any text is made of 256 symbols and nothing is out of vocabulary.
 
 /**
- * How GPT-2 cuts a text before pairs are merged: contractions, words and numbers with the blank before them, runs of other marks, and blanks.
- * A token never reaches across such a cut.
+ * How GPT-2 cuts a text before pairs are merged: contractions, words and numbers with the blank before them, runs of
+ * other marks, and blanks. A token never reaches across such a cut.
  */
 export const gpt2Pattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
-/** The character that shows a byte: itself where it is printable and no blank, else the next free one from U+0100 on. */
+/**
+ * The character that shows a byte: itself where it is printable and no blank, else the next free one from U+0100 on.
+ */
 export const characterOfByte: readonly string[] = makeCharacters()
 
 const byteOfCharacter: ReadonlyMap<string, number> = new Map(

@@ -95,7 +95,8 @@ function pieceOf(bytes: Uint8Array): Piece {
 /**
  * Reads a `.model` file of SentencePiece (Kudo & Richardson, arXiv:1808.06226; `sentencepiece_model.proto`).
  *
- * @throws LanewiseError `E_PARSE` if it is none; `E_UNSUPPORTED` for models of words or characters, and for blanks at the end of words.
+ * @throws LanewiseError `E_PARSE` if it is none; `E_UNSUPPORTED` for models of words or characters, and for blanks at
+ *   the end of words.
  */
 export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
   const pieces: Piece[] = []
@@ -144,8 +145,9 @@ export function readSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
 }
 
 /**
- * What SentencePiece does to a text before it is cut: the longest match in a table of replacements, at every place. The table is a double-array trie (Aoe 1989,
- * in the form of Darts-clone) over bytes, whose values are places of texts that end with a zero.
+ * What SentencePiece does to a text before it is cut: the longest match in a table of replacements, at every place. The
+ * table is a double-array trie (Aoe 1989, in the form of Darts-clone) over bytes, whose values are places of texts that
+ * end with a zero.
  *
  * @throws LanewiseError `E_PARSE` for a table that is damaged.
  */

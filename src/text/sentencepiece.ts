@@ -154,7 +154,10 @@ export class SentencePieceTokenizer {
     return Int32Array.from(numbers)
   }
 
-  /** The way to cut a text whose pieces are the likeliest together (Kudo 2018; Viterbi's algorithm). Of equal ones that of the longest last piece. */
+  /**
+   * The way to cut a text whose pieces are the likeliest together (Kudo 2018; Viterbi's algorithm). Of equal ones that
+   * of the longest last piece.
+   */
   private likeliest(characters: readonly string[]): { number: number; surface: string }[] {
     const best: (Step | undefined)[] = new Array<Step | undefined>(characters.length + 1)
     best[0] = { score: 0, from: 0, piece: -1 }
@@ -186,7 +189,10 @@ export class SentencePieceTokenizer {
     return cut.reverse()
   }
 
-  /** Neighbours are put together, of all pairs always that with the highest score, the first of equal ones. What the user has defined stays as it is. */
+  /**
+   * Neighbours are put together, of all pairs always that with the highest score, the first of equal ones. What the
+   * user has defined stays as it is.
+   */
   private merged(characters: readonly string[]): { number: number; surface: string }[] {
     const texts: string[] = []
     const frozen: boolean[] = []

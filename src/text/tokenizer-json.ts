@@ -78,7 +78,10 @@ export function tokenizerJson(options: TokenizerOptions): string {
   })
 }
 
-/** @throws LanewiseError `E_PARSE` for what is no tokenizer.json, `E_UNSUPPORTED` for what it says beyond byte-level BPE. */
+/**
+ * @throws LanewiseError `E_PARSE` for what is no tokenizer.json, `E_UNSUPPORTED` for what it says beyond byte-level
+ *   BPE.
+ */
 export function parseTokenizerJson(json: string | object): TokenizerOptions {
   const file = parsedTokenizer(json)
   const model = recordOf(file.model, 'model')
@@ -170,7 +173,9 @@ function stepsOf(value: unknown): Json[] {
   return step.type === 'Sequence' ? list(step.pretokenizers, 'pre_tokenizer.pretokenizers').flatMap(stepsOf) : [step]
 }
 
-/** Oniguruma's `(?i:…)` needs an engine that knows modifiers; the contractions it is used for are spelled out instead. */
+/**
+ * Oniguruma's `(?i:…)` needs an engine that knows modifiers; the contractions it is used for are spelled out instead.
+ */
 function javaScriptPattern(pattern: string): string {
   return pattern.replace(/\(\?i:([^()]*)\)/g, (_, alternatives: string) => {
     const either = alternatives.replace(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`)

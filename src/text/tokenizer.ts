@@ -47,8 +47,8 @@ const normalize: Record<Normalizer, (text: string) => string> = {
 }
 
 /**
- * Byte-level byte-pair encoding: text to the numbers of tokens and back, trained here or read from Hugging Face's `tokenizer.json`. No text is out of
- * vocabulary, and `decode(encode(text))` is the text (where nothing is normalised).
+ * Byte-level byte-pair encoding: text to the numbers of tokens and back, trained here or read from Hugging Face's
+ * `tokenizer.json`. No text is out of vocabulary, and `decode(encode(text))` is the text (where nothing is normalised).
  *
  * @example
  * import { Tokenizer } from 'lanewise/train'
@@ -66,7 +66,9 @@ export class Tokenizer extends VocabularyTokenizer {
   private readonly cut: (text: string) => string[]
   private readonly encoder = new TextEncoder()
 
-  /** @throws LanewiseError `E_VALUE` for tables that contradict themselves, or special tokens that the vocabulary lacks. */
+  /**
+   * @throws LanewiseError `E_VALUE` for tables that contradict themselves, or special tokens that the vocabulary lacks.
+   */
   constructor(
     /** What it was made of: JSON, to make it again. */
     readonly options: TokenizerOptions,
@@ -116,7 +118,10 @@ export class Tokenizer extends VocabularyTokenizer {
     return new Tokenizer({ before, after, specialTokens, pattern, normalizers, addPrefixSpace, ...tables })
   }
 
-  /** A tokenizer from the text, or the parsed contents, of a `tokenizer.json`. @throws LanewiseError `E_PARSE`; `E_UNSUPPORTED` for other models than byte-level BPE. */
+  /**
+   * A tokenizer from the text, or the parsed contents, of a `tokenizer.json`. @throws LanewiseError `E_PARSE`;
+   * `E_UNSUPPORTED` for other models than byte-level BPE.
+   */
   static fromJSON(json: string | object): Tokenizer {
     checkArguments('Tokenizer.fromJSON', { json }, 'string|object')
     return new Tokenizer(parseTokenizerJson(json))
@@ -139,7 +144,10 @@ export class Tokenizer extends VocabularyTokenizer {
     return tokens.map((token) => utf8.decode(this.spelled(token), { stream: true })).join('') + utf8.decode()
   }
 
-  /** The bytes of a token; those of its spelling where it is special. @throws LanewiseError `E_VALUE` for a number that is no token's. */
+  /**
+   * The bytes of a token; those of its spelling where it is special. @throws LanewiseError `E_VALUE` for a number that
+   * is no token's.
+   */
   bytesOf(number: number): Uint8Array {
     return this.spelled(this.tokenAt(number))
   }
@@ -149,7 +157,10 @@ export class Tokenizer extends VocabularyTokenizer {
   }
 }
 
-/** Text from tokens that come one by one: a character whose bytes are spread over several tokens comes with the last of them. */
+/**
+ * Text from tokens that come one by one: a character whose bytes are spread over several tokens comes with the last of
+ * them.
+ */
 export class Decoder {
   private readonly utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 

@@ -11,7 +11,10 @@ export interface Vocabulary {
   readonly after?: readonly string[]
 }
 
-/** What the tokenizers of a `tokenizer.json` share: numbered tokens, special ones among them. How a plain text is cut is the matter of each. */
+/**
+ * What the tokenizers of a `tokenizer.json` share: numbered tokens, special ones among them. How a plain text is cut is
+ * the matter of each.
+ */
 export abstract class VocabularyTokenizer {
   /** Every token by its number, as `tokenizer.json` spells it. */
   readonly tokens: readonly string[]
@@ -58,8 +61,8 @@ export abstract class VocabularyTokenizer {
   /**
    * The numbers of a text's tokens.
    *
-   * @param options - `special: false` reads special tokens in the text as plain text (do so with text of strangers); `template: false` leaves out the tokens
-   * that stand before and after every text.
+   * @param options - `special: false` reads special tokens in the text as plain text (do so with text of strangers);
+   * `template: false` leaves out the tokens that stand before and after every text.
    */
   encode(
     text: string,
@@ -92,8 +95,8 @@ export abstract class VocabularyTokenizer {
   }
 
   /**
-   * The text of tokens. What is not in them is not in it: bytes that are no UTF-8 (a character cut in the middle) are shown as U+FFFD, blanks stand where the kind of
-   * tokenizer puts them.
+   * The text of tokens. What is not in them is not in it: bytes that are no UTF-8 (a character cut in the middle) are
+   * shown as U+FFFD, blanks stand where the kind of tokenizer puts them.
    *
    * @param options - `skipSpecial: true` leaves special tokens out.
    * @throws LanewiseError `E_VALUE` for a number that is no token's.

@@ -18,8 +18,9 @@ type Cut = (text: string) => string[]
 const LONGEST_WORD = 100
 
 /**
- * The tokenizer of BERT and its kin by Hugging Face's `tokenizer.json`: words, which are tokens (WordLevel) or are cut into the longest pieces that the vocabulary has
- * (WordPiece; Wu et al., 2016). What a word is said with is lost where the file asks for that: capitals, accents, blanks.
+ * The tokenizer of BERT and its kin by Hugging Face's `tokenizer.json`: words, which are tokens (WordLevel) or are cut
+ * into the longest pieces that the vocabulary has (WordPiece; Wu et al., 2016). What a word is said with is lost where
+ * the file asks for that: capitals, accents, blanks.
  *
  * @example
  * import { WordPieceTokenizer } from 'lanewise/train'
@@ -66,7 +67,8 @@ export class WordPieceTokenizer extends VocabularyTokenizer {
   /**
    * A tokenizer from the text, or the parsed contents, of a `tokenizer.json`.
    *
-   * @throws LanewiseError `E_PARSE` for what is none; `E_UNSUPPORTED` naming what it says beyond WordPiece and WordLevel.
+   * @throws LanewiseError `E_PARSE` for what is none; `E_UNSUPPORTED` naming what it says beyond WordPiece and
+   *   WordLevel.
    */
   static fromJSON(json: string | object): WordPieceTokenizer {
     checkArguments('WordPieceTokenizer.fromJSON', { json }, 'string|object')
@@ -108,7 +110,8 @@ export class WordPieceTokenizer extends VocabularyTokenizer {
   }
 }
 
-// Each character by itself, as Hugging Face's library has it: the Greek sigma at the end of a word is no other letter than elsewhere.
+// Each character by itself, as Hugging Face's library has it: the Greek sigma at the end of a word is no other letter
+// than elsewhere.
 const lowercase: Step = (text) => Array.from(text, (character) => character.toLowerCase()).join('')
 const stripAccents: Step = (text) => text.replace(/\p{Mn}/gu, '')
 
@@ -121,7 +124,10 @@ const normalizers: Readonly<Record<string, Step>> = {
   NFKD: (text) => text.normalize('NFKD'),
 }
 
-/** CJK unified ideographs, their extensions and compatibility forms: each is a word (the blocks that BERT's own tokenizer lists). */
+/**
+ * CJK unified ideographs, their extensions and compatibility forms: each is a word (the blocks that BERT's own
+ * tokenizer lists).
+ */
 const IDEOGRAPHS =
   /[\u{4E00}-\u{9FFF}\u{3400}-\u{4DBF}\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\u{F900}-\u{FAFF}\u{2F800}-\u{2FA1F}]/gu
 

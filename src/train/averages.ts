@@ -4,7 +4,8 @@ import type { Module } from '../nn/module.js'
 import type { Tensor } from '../api/tensor.js'
 
 /**
- * A second set of weights: their mean over the steps, exponentially weighted (EMA) or plain (SWA, Izmailov et al., 2018).
+ * A second set of weights: their mean over the steps, exponentially weighted (EMA) or plain (SWA, Izmailov et al.,
+ * 2018).
  *
  * @internal
  */

@@ -44,8 +44,8 @@ function isSource(data: unknown): data is EpochSource {
 }
 
 /**
- * One whole pass for a measurement, wherever a loader stands: it stands there afterwards, so that what trains on the same loader takes as many steps as it
- * would without. @internal
+ * One whole pass for a measurement, wherever a loader stands: it stands there afterwards, so that what trains on the
+ * same loader takes as many steps as it would without. @internal
  */
 export async function* onePass(batches: AsyncIterable<Fields> | Iterable<Fields>): AsyncGenerator<Fields, void, void> {
   if (batches instanceof DataLoader) yield* batches.again()

@@ -55,12 +55,14 @@ async function* examplesOf(
 }
 
 /**
- * Writes examples into one file: what decoding, cutting and scaling made of them, so that the next run begins at once. The file is a safetensors file with a tensor
- * for each field, whose first axis counts the examples; it appears when it is whole.
+ * Writes examples into one file: what decoding, cutting and scaling made of them, so that the next run begins at once.
+ * The file is a safetensors file with a tensor for each field, whose first axis counts the examples; it appears when it
+ * is whole.
  *
  * @param metadata - texts that are kept with it.
  * @returns how many examples there are.
- * @throws LanewiseError `E_VALUE` for no examples, `E_SHAPE` if they differ in shape or type, `E_UNSUPPORTED` for texts.
+ * @throws LanewiseError `E_VALUE` for no examples, `E_SHAPE` if they differ in shape or type, `E_UNSUPPORTED` for
+ *   texts.
  */
 export async function writeCache(
   path: string,
@@ -100,7 +102,10 @@ export interface Cache {
   readonly metadata: ReadonlyMap<string, string>
 }
 
-/** Reads a cache in one read. @throws LanewiseError `E_EXTERNAL` if it is not there, `E_PARSE` if it is none, or damaged. */
+/**
+ * Reads a cache in one read. @throws LanewiseError `E_EXTERNAL` if it is not there, `E_PARSE` if it is none, or
+ * damaged.
+ */
 export async function openCache(path: string): Promise<Cache> {
   checkArguments('openCache', { path }, 'string')
   const { tensors, metadata } = decodeSafetensors(await readBytes(path), path)

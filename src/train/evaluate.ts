@@ -45,11 +45,11 @@ export interface EvaluateOptions extends Partial<Task> {
 const MOST_CLASSES = 1000
 
 /**
- * Measures a model on batches, in evaluation mode and without recording; the mode is put back. Events get their turn in between. Of a loader it is a whole
- * epoch, wherever that stands, and the loader stands there afterwards.
+ * Measures a model on batches, in evaluation mode and without recording; the mode is put back. Events get their turn in
+ * between. Of a loader it is a whole epoch, wherever that stands, and the loader stands there afterwards.
  *
- * @throws LanewiseError `E_VALUE` if there are no batches, for options that do not exist, a field that is not there or a label that is no class;
- * `E_SHAPE` for labels that do not fit the scores.
+ * @throws LanewiseError `E_VALUE` if there are no batches, for options that do not exist, a field that is not there or
+ * a label that is no class; `E_SHAPE` for labels that do not fit the scores.
  */
 export async function evaluate(
   model: Module,

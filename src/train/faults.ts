@@ -28,7 +28,9 @@ export function checkKnown(model: Module, learned: readonly Parameter[]): void {
     )
 }
 
-/** The error of a step that was not made, with the operator whose result or gradient is the first that is not finite. */
+/**
+ * The error of a step that was not made, with the operator whose result or gradient is the first that is not finite.
+ */
 export function notFinite(device: Device, step: number, what: string): LanewiseError {
   const bad = device.firstNonFinite()
   const where =

@@ -54,17 +54,29 @@ export interface FitOptions extends Partial<Task> {
   readonly evaluateEvery?: number
   /** Measured in every validation, besides loss and accuracy. */
   readonly metrics?: Readonly<Record<string, Metric>>
-  /** The run is over as soon as these measures of the validation are reached: accuracies and metrics at least (at most where less is better), losses at most. */
+  /**
+   * The run is over as soon as these measures of the validation are reached: accuracies and metrics at least (at most
+   * where less is better), losses at most.
+   */
   readonly target?: Readonly<Record<string, number | undefined>>
   /** The run is over when the validation no longer gets better. */
   readonly earlyStopping?: EarlyStopping
   /** The model ends with the weights of the best validation; with a folder they are also in `best.safetensors`. */
   readonly keepBest?: boolean | Watched
-  /** Batches whose gradients make one step: a batch as large as all of them together; 1 by default. What is left over at the end of an epoch makes a step, too. */
+  /**
+   * Batches whose gradients make one step: a batch as large as all of them together; 1 by default. What is left over at
+   * the end of an epoch makes a step, too.
+   */
   readonly accumulate?: number
-  /** An exponential mean of the weights, by the share of the old one (0.999): what is validated, and what the model ends with. */
+  /**
+   * An exponential mean of the weights, by the share of the old one (0.999): what is validated, and what the model ends
+   * with.
+   */
   readonly ema?: number
-  /** A plain mean of the weights after each epoch from this one on: what the model ends with (its running statistics are means, too). */
+  /**
+   * A plain mean of the weights after each epoch from this one on: what the model ends with (its running statistics are
+   * means, too).
+   */
   readonly swa?: { readonly fromEpoch: number }
   /** The largest norm of all gradients together; larger ones are scaled down. */
   readonly clipNorm?: number
@@ -73,12 +85,15 @@ export interface FitOptions extends Partial<Task> {
   /** Called after every epoch and its validation. */
   readonly onEpoch?: (report: EpochReport) => HookResult
   /**
-   * Where the run is kept: `metrics.jsonl`, `checkpoints/`, and what TensorBoard reads in `board/`. Without it nothing is written.
+   * Where the run is kept: `metrics.jsonl`, `checkpoints/`, and what TensorBoard reads in `board/`. Without it nothing
+   * is written.
    */
   readonly folder?: string
   /** Where checkpoints are kept instead of a folder: in a browser, or wherever {@link Checkpoints} puts them. */
   readonly checkpoints?: Checkpoints
-  /** Go on from the newest checkpoint of the folder or of `checkpoints`, if there is one; otherwise there must be none. */
+  /**
+   * Go on from the newest checkpoint of the folder or of `checkpoints`, if there is one; otherwise there must be none.
+   */
   readonly resume?: boolean
   /** Steps between two checkpoints; one is saved after every epoch and when the run is stopped in any case. */
   readonly checkpointEvery?: number
@@ -179,7 +194,9 @@ const kinds: readonly (readonly [name: keyof FitOptions, kind: string, fits: (va
 const watched = ['metric', 'mode']
 const inner = { earlyStopping: [...watched, 'patience', 'minDelta'], keepBest: watched, swa: ['fromEpoch'] }
 
-/** @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, before anything was done. @internal */
+/**
+ * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, before anything was done. @internal
+ */
 export function checkFitOptions(options: FitOptions): void {
   checkTask('fit', options, known)
   const { epochs, optimizer } = options
@@ -238,7 +255,10 @@ export function checkFitOptions(options: FitOptions): void {
   if (batches === 0) throw new LanewiseError('E_VALUE', 'the validation has no batches')
 }
 
-/** @throws LanewiseError `E_VALUE` for a metric that is none, or that would stand under the name of something else that is measured. @internal */
+/**
+ * @throws LanewiseError `E_VALUE` for a metric that is none, or that would stand under the name of something else that
+ *   is measured. @internal
+ */
 export function checkMetrics(metrics: Readonly<Record<string, Metric>>): void {
   checkRecord('metrics', metrics)
   for (const [name, metric] of Object.entries(metrics)) {

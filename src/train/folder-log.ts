@@ -10,7 +10,10 @@ import { MetricsLog, readMetrics, type MetricsRecord } from './metrics-log.js'
 import type { RunLog } from './run-log.js'
 import { boardNodes, TensorBoardWriter } from './tensorboard.js'
 
-/** The metrics of a run in its folder: a file of JSON lines and one for TensorBoard. Loaded only where there is a folder. @internal */
+/**
+ * The metrics of a run in its folder: a file of JSON lines and one for TensorBoard. Loaded only where there is a
+ * folder. @internal
+ */
 export class FolderLog implements RunLog {
   readonly history: MetricsRecord[] = []
   private readonly metrics: MetricsLog
@@ -48,7 +51,8 @@ export class FolderLog implements RunLog {
       const types = inferTypes(graph, new Map([[graph.inputs[0], { dtype: type, shape: dims }]]), () => undefined)
       this.board.graph(boardNodes(graph, new Map([...types].map(([value, inferred]) => [value, inferred.type]))))
     } catch {
-      // A model that is no graph of operators, or takes several tensors, can be trained nevertheless: what its code throws without them is anybody's guess.
+      // A model that is no graph of operators, or takes several tensors, can be trained nevertheless: what its code
+      // throws without them is anybody's guess.
     }
   }
 

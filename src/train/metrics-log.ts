@@ -14,8 +14,8 @@ export interface MetricsRecord {
 export interface MetricsLog extends MaybeDisposable {}
 
 /**
- * A file with one JSON object a line (JSONL). JSON has no NaN and no infinities: they are written as the texts "NaN", "Infinity" and "-Infinity", which
- * {@link readMetrics} turns back.
+ * A file with one JSON object a line (JSONL). JSON has no NaN and no infinities: they are written as the texts "NaN",
+ * "Infinity" and "-Infinity", which {@link readMetrics} turns back.
  */
 export class MetricsLog {
   static readonly name = 'MetricsLog'
@@ -28,8 +28,8 @@ export class MetricsLog {
   }
 
   /**
-   * Goes on with the file of a run that goes on after a step: records of later steps, which the run is about to make again, and half a line at the
-   * end are removed.
+   * Goes on with the file of a run that goes on after a step: records of later steps, which the run is about to make
+   * again, and half a line at the end are removed.
    *
    * @throws LanewiseError `E_EXTERNAL` if it cannot be written, `E_PARSE` if it is no such file.
    */

@@ -39,12 +39,18 @@ function share(
   }
 }
 
-/** Share of the labels whose class has the highest score, over all axes of the labels: masked and ignored ones do not count. */
+/**
+ * Share of the labels whose class has the highest score, over all axes of the labels: masked and ignored ones do not
+ * count.
+ */
 export function accuracy(): Metric {
   return topK(1)
 }
 
-/** Share of the labels whose class is among the k highest scores. @throws LanewiseError `E_VALUE` unless k is a whole number from 1. */
+/**
+ * Share of the labels whose class is among the k highest scores. @throws LanewiseError `E_VALUE` unless k is a whole
+ * number from 1.
+ */
 export function topK(k: number): Metric {
   checkArguments('topK', { k }, 'number')
 
@@ -118,8 +124,9 @@ export interface BleuOptions {
 }
 
 /**
- * BLEU of a corpus (Papineni et al., 2002): the geometric mean of the precisions of n-grams, counted over all sentences, times a penalty for what is too short.
- * From 0 to 1, without smoothing: 0 if no n-gram of some order is right.
+ * BLEU of a corpus (Papineni et al., 2002): the geometric mean of the precisions of n-grams, counted over all
+ * sentences, times a penalty for what is too short. From 0 to 1, without smoothing: 0 if no n-gram of some order is
+ * right.
  *
  * @throws LanewiseError `E_VALUE` unless `maxOrder` is a whole number from 1.
  */

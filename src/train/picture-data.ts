@@ -43,7 +43,8 @@ function sourceOf(name: MnistName, from: string | undefined): string | undefined
 }
 
 /**
- * The pictures of a set to test with; the training files need not be there. For MNIST and `digits` they are drawn where there are no files.
+ * The pictures of a set to test with; the training files need not be there. For MNIST and `digits` they are drawn where
+ * there are no files.
  *
  * @throws LanewiseError `E_EXTERNAL` if there are none.
  */

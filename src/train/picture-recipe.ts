@@ -61,7 +61,10 @@ class Classifier extends Module {
   }
 }
 
-/** An ONNX file with the input "image", the outputs "scores" and "probabilities", a free batch, and in its metadata the names of the classes and what it was trained on. */
+/**
+ * An ONNX file with the input "image", the outputs "scores" and "probabilities", a free batch, and in its metadata the
+ * names of the classes and what it was trained on.
+ */
 function exportClassifier(
   model: Layer,
   {

@@ -28,8 +28,8 @@ const TERMINAL_INTERVAL = 100
 const PLAIN_INTERVAL = 10_000
 
 /**
- * Shows how a run goes on: a bar, metrics, examples a second and the time left. On a terminal one line that is written over, anywhere else a plain line
- * every ten seconds and at the end.
+ * Shows how a run goes on: a bar, metrics, examples a second and the time left. On a terminal one line that is written
+ * over, anywhere else a plain line every ten seconds and at the end.
  */
 export class ProgressBar {
   private readonly began: number

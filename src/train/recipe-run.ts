@@ -56,8 +56,8 @@ export interface RecipeResult extends FitResult {
 const WEIGHTS_FILE = 'weights.safetensors'
 
 /**
- * Trains what a recipe says and writes model, weights, report, metrics and checkpoints into a folder. The kernels are those of the `simd` build, whose
- * results are the same bits on every machine, unless the quickest are asked for.
+ * Trains what a recipe says and writes model, weights, report, metrics and checkpoints into a folder. The kernels are
+ * those of the `simd` build, whose results are the same bits on every machine, unless the quickest are asked for.
  *
  * @throws LanewiseError as {@link fit} and what the recipe does; `E_VALUE` if the recipe's measure is not measured.
  */

@@ -83,7 +83,8 @@ export type RecipeFit = Pick<
 >
 
 /**
- * A training of anything: pictures of any size, captions, texts. The functions are called once, in the order data, model, optimizer.
+ * A training of anything: pictures of any size, captions, texts. The functions are called once, in the order data,
+ * model, optimizer.
  *
  * @example
  * import { Adam, DataLoader, exportModel, Linear, mse, Tensor, TensorDataset, toGraph } from 'lanewise/train'
@@ -94,15 +95,10 @@ export type RecipeFit = Pick<
  * const points = new TensorDataset({ x, truth })
  *
  * export default {
- *   title: 'A line',
- *   seed: 1,
- *   epochs: 20,
- *   batchSize: 2,
- *   data: ({ seed, batchSize }) => ({ train: new DataLoader(points, { batchSize, shuffle: true, seed }), source: 'points' }),
- *   model: () => new Linear(1, 1),
- *   optimizer: (model) => new Adam(model.parameters()),
- *   task: { label: undefined, loss: (y, { truth }) => mse(y as Variable, truth) },
- *   files: (model) => ({
+ *   title: 'A line', seed: 1, epochs: 20, batchSize: 2, data: ({ seed, batchSize }) => ({ train: new DataLoader(points,
+ *   { batchSize, shuffle: true, seed }), source: 'points' }), model: () => new Linear(1, 1), optimizer: (model) => new
+ *   Adam(model.parameters()), task: { label: undefined, loss: (y, { truth }) => mse(y as Variable, truth) }, files:
+ *   (model) => ({
  *     'model.onnx': exportModel(toGraph(model, [{ name: 'x', shape: [{ name: 'N', size: 1 }, 1] }])),
  *   }),
  * } satisfies TaskRecipe<Linear>
@@ -124,7 +120,9 @@ export interface TaskRecipe<M extends Module = Module, D extends TaskData = Task
   optimizer(model: M): Optimizer
   /** The learning rate's factor after so many steps, given their number in all. */
   schedule?(steps: number): Factor
-  /** Output, loss, labels: by default scores of classes for the first field, and the right classes in the field "label". */
+  /**
+   * Output, loss, labels: by default scores of classes for the first field, and the right classes in the field "label".
+   */
   readonly task?: Partial<Task>
   /** Measures besides the loss, by name. */
   readonly metrics?: Readonly<Record<string, Metric>>
@@ -134,7 +132,10 @@ export interface TaskRecipe<M extends Module = Module, D extends TaskData = Task
   readonly fit?: RecipeFit
   /** Shape of an example of the first input, for `--summary`. */
   readonly inputShape?: readonly number[]
-  /** What the run writes at its end, by file names (which may have folders): the model first. The weights are always in `weights.safetensors`. */
+  /**
+   * What the run writes at its end, by file names (which may have folders): the model first. The weights are always in
+   * `weights.safetensors`.
+   */
   files?(
     model: M,
     data: D,
@@ -163,7 +164,10 @@ export interface RecipeEvaluation {
   readonly figures: Readonly<Record<string, unknown>>
 }
 
-/** A choice that a module with recipes leaves to the command line: `export const options = { size: { type: 'string', value: 'N', help: 'examples to train on' } }`. */
+/**
+ * A choice that a module with recipes leaves to the command line:
+ * `export const options = { size: { type: 'string', value: 'N', help: 'examples to train on' } }`.
+ */
 export interface RecipeOption {
   /** Whether the option takes a text or is there or not. */
   readonly type: 'string' | 'boolean'

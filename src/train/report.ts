@@ -42,10 +42,11 @@ export interface TrainingReport {
 }
 
 /**
- * A report as one HTML file that needs nothing else: curves (drawn by uPlot, which is written into the file), confusion matrix, sample predictions as
- * pictures, settings.
+ * A report as one HTML file that needs nothing else: curves (drawn by uPlot, which is written into the file), confusion
+ * matrix, sample predictions as pictures, settings.
  *
- * @throws LanewiseError `E_UNSUPPORTED` if the packages uplot or (with samples) fast-png are not installed; `E_SHAPE` if a matrix or probabilities do not fit the classes.
+ * @throws LanewiseError `E_UNSUPPORTED` if the packages uplot or (with samples) fast-png are not installed; `E_SHAPE`
+ *   if a matrix or probabilities do not fit the classes.
  */
 export async function htmlReport(report: TrainingReport): Promise<string> {
   checkArguments('htmlReport', { report }, 'object')

@@ -3,7 +3,10 @@ import { LanewiseError } from '../core/errors.js'
 // Always by globalThis: where the bare name stands, some bundlers put a whole imitation of it into pages.
 const NAMES = ['SIGINT', 'SIGTERM'] as const
 
-/** Whether a run was asked to stop: by an AbortSignal, or by the first signal of the process, after which the next one ends it as usual. @internal */
+/**
+ * Whether a run was asked to stop: by an AbortSignal, or by the first signal of the process, after which the next one
+ * ends it as usual. @internal
+ */
 export class StopSignals {
   stopped = false
   /** The signal that it was. */

@@ -22,17 +22,24 @@ export type TaskLoss = Variable | Readonly<Record<string, Variable>>
 export interface Task {
   /** What the model makes of a batch; by default `model.call` of the first field. */
   output(model: Module, batch: Batch): TaskOutput
-  /** One number to make small, or several by name; by default the cross-entropy of the scores with the field of the labels. */
+  /**
+   * One number to make small, or several by name; by default the cross-entropy of the scores with the field of the
+   * labels.
+   */
   loss(output: TaskOutput, batch: Batch): TaskLoss
   /** The factor of each loss by its name; 1 for those that have none. */
   lossWeights?: Readonly<Record<string, number>>
-  /** The field with the right classes, if the output has scores of classes: then accuracies are measured. Indices, or shares of the scores' shape. */
+  /**
+   * The field with the right classes, if the output has scores of classes: then accuracies are measured. Indices, or
+   * shares of the scores' shape.
+   */
   label?: string | undefined
   /** Which of several outputs are the scores; by default the first, or the one named "scores". */
   scores?: string | number
   /**
-   * The axis of the scores that counts the classes. By default the one without which their shape is that of the labels: 1 for [N, C] and [N, C, d…], the last for
-   * sequences [N, T, V]. Where both would do, it is 1 for the default loss and has to be said for another.
+   * The axis of the scores that counts the classes. By default the one without which their shape is that of the labels:
+   * 1 for [N, C] and [N, C, d…], the last for sequences [N, T, V]. Where both would do, it is 1 for the default loss
+   * and has to be said for another.
    */
   classAxis?: number
   /** A label that counts for nothing, in the default loss and in measures. */
@@ -111,7 +118,9 @@ function isVariable(value: unknown): value is Variable {
   return typeof value === 'object' && value !== null && 'placed' in value
 }
 
-/** What the loss makes. Functions such as `mse` compare two tensors, and are given the batch where the second should be. */
+/**
+ * What the loss makes. Functions such as `mse` compare two tensors, and are given the batch where the second should be.
+ */
 function lossOf(task: Task, output: TaskOutput, batch: Batch): unknown {
   try {
     return task.loss(output, batch)
@@ -122,7 +131,9 @@ function lossOf(task: Task, output: TaskOutput, batch: Batch): unknown {
   }
 }
 
-/** The one number that is made small, and its parts by name. @throws LanewiseError `E_VALUE` if there is none. @internal */
+/**
+ * The one number that is made small, and its parts by name. @throws LanewiseError `E_VALUE` if there is none. @internal
+ */
 export function totalLoss(
   task: Task,
   output: TaskOutput,
@@ -195,7 +206,8 @@ export function classAxisOf(
 }
 
 /**
- * {@link classAxisOf} for the next batch of a run: a batch whose sequences happen to be as long as there are classes is read as those before it were.
+ * {@link classAxisOf} for the next batch of a run: a batch whose sequences happen to be as long as there are classes is
+ * read as those before it were.
  *
  * @throws LanewiseError `E_SHAPE` for a batch that fits only another axis than those before it.
  */

@@ -36,7 +36,8 @@ export interface TensorBoardWriter extends MaybeDisposable {}
 /**
  * Writes what TensorBoard reads: an event file in a folder of its own for each run.
  *
- * The file is a sequence of records, each with its length and two checksums (TFRecord); a record is an Event of tensorflow/core/util/event.proto.
+ * The file is a sequence of records, each with its length and two checksums (TFRecord); a record is an Event of
+ * tensorflow/core/util/event.proto.
  */
 export class TensorBoardWriter {
   /** The event file that is written. */
@@ -237,7 +238,8 @@ function writeShape(shape: readonly (number | null)[] | undefined, pbf: PbfWrite
 }
 
 /**
- * The nodes of a graph for TensorBoard: inputs are placeholders, constants stand beside what uses them. Dots and slashes in names make scopes.
+ * The nodes of a graph for TensorBoard: inputs are placeholders, constants stand beside what uses them. Dots and
+ * slashes in names make scopes.
  *
  * @param shapes - shapes of values, where they have been inferred; else what the model declares.
  */

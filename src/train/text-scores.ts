@@ -83,8 +83,9 @@ export class BleuCounts {
 }
 
 /**
- * BLEU-1 … BLEU-4 of a corpus (Papineni et al., "BLEU: a method for automatic evaluation of machine translation", ACL 2002): precisions of n-grams counted over all
- * texts and all right ones of each, with the penalty for brevity by the closest length. From 0 to 1, without smoothing.
+ * BLEU-1 … BLEU-4 of a corpus (Papineni et al., "BLEU: a method for automatic evaluation of machine translation", ACL
+ * 2002): precisions of n-grams counted over all texts and all right ones of each, with the penalty for brevity by the
+ * closest length. From 0 to 1, without smoothing.
  *
  * @throws LanewiseError `E_VALUE` if a text has no right ones.
  * @example
@@ -102,8 +103,9 @@ export function corpusBleu(pairs: readonly Judged[]): [bleu1: number, bleu2: num
 }
 
 /**
- * BLEU of a single text, smoothed as by Lin & Och ("ORANGE: a method for evaluating automatic evaluation metrics for machine translation", COLING 2004): one is added to the n-grams
- * that are right and to those that are possible, of every order but the first, so that a text without any right 4-gram is still told from a worse one. From 0 to 1.
+ * BLEU of a single text, smoothed as by Lin & Och ("ORANGE: a method for evaluating automatic evaluation metrics for
+ * machine translation", COLING 2004): one is added to the n-grams that are right and to those that are possible, of
+ * every order but the first, so that a text without any right 4-gram is still told from a worse one. From 0 to 1.
  *
  * @param order - the longest n-grams; 4 by default.
  * @throws LanewiseError `E_VALUE` if the text has no right ones, or for an order that is no whole number from 1.
@@ -118,8 +120,10 @@ export function sentenceBleu(pair: Judged, order = 4): number {
 }
 
 /**
- * What each of several texts adds to the BLEU of all of them: the BLEU (smoothed as by {@link sentenceBleu}, which of many texts is next to nothing) times 1 + N · the slope of its logarithm by the
- * counts of the text. The mean is about the BLEU; a text that is drawn by a model and rewarded by this makes the BLEU of a corpus better, which the mean of the {@link sentenceBleu} does not: that prefers short texts.
+ * What each of several texts adds to the BLEU of all of them: the BLEU (smoothed as by {@link sentenceBleu}, which of
+ * many texts is next to nothing) times 1 + N · the slope of its logarithm by the counts of the text. The mean is about
+ * the BLEU; a text that is drawn by a model and rewarded by this makes the BLEU of a corpus better, which the mean of
+ * the {@link sentenceBleu} does not: that prefers short texts.
  *
  * @param order - the longest n-grams; 4 by default.
  * @throws LanewiseError `E_VALUE` if a text has no right ones, or for an order that is no whole number from 1.
@@ -154,8 +158,8 @@ export function bleuShares(pairs: readonly Judged[], order = 4): number[] {
 const BETA = 1.2
 
 /**
- * ROUGE-L (Lin, "ROUGE: a package for automatic evaluation of summaries", 2004): by the longest common subsequence with each right text, the F-measure (β = 1.2) of the
- * best precision and the best recall; the mean over the texts, 0 to 1.
+ * ROUGE-L (Lin, "ROUGE: a package for automatic evaluation of summaries", 2004): by the longest common subsequence with
+ * each right text, the F-measure (β = 1.2) of the best precision and the best recall; the mean over the texts, 0 to 1.
  *
  * @throws LanewiseError `E_VALUE` if a text has no right ones.
  */
@@ -199,15 +203,15 @@ interface GramVector {
 }
 
 /**
- * CIDEr-D of single texts, when it is known beforehand how rare n-grams are: {@link ciderD} takes that from the texts that it compares, a reward of training from the whole training set.
+ * CIDEr-D of single texts, when it is known beforehand how rare n-grams are: {@link ciderD} takes that from the texts
+ * that it compares, a reward of training from the whole training set.
  *
  * @example
  * import { CiderD } from 'lanewise/train'
  *
- * const words = (text: string) => text.split(' ')
- * const cider = new CiderD([[words('a red ball')], [words('a blue car')]])
- * const right = [words('a red ball')]
- * console.log(cider.score({ said: words('a red car'), right }) < cider.score({ said: words('a red ball'), right })) // true
+ * const words = (text: string) => text.split(' ') const cider = new CiderD([[words('a red ball')], [words('a blue
+ * car')]]) const right = [words('a red ball')] console.log(cider.score({ said: words('a red car'), right }) <
+ * cider.score({ said: words('a red ball'), right })) // true
  */
 export class CiderD {
   static readonly name: string = 'CiderD'
@@ -270,8 +274,9 @@ export class CiderD {
 }
 
 /**
- * CIDEr-D (Vedantam, Zitnick & Parikh, "CIDEr: consensus-based image description evaluation", CVPR 2015): cosines between vectors of n-grams, n = 1 … 4, weighted by how
- * few of the texts' right ones have them; counts are clipped to those of the right text, and lengths that differ cost exp(−(difference)²/(2·6²)). Ten times the mean, as published.
+ * CIDEr-D (Vedantam, Zitnick & Parikh, "CIDEr: consensus-based image description evaluation", CVPR 2015): cosines
+ * between vectors of n-grams, n = 1 … 4, weighted by how few of the texts' right ones have them; counts are clipped to
+ * those of the right text, and lengths that differ cost exp(−(difference)²/(2·6²)). Ten times the mean, as published.
  *
  * @throws LanewiseError `E_VALUE` if a text has no right ones.
  */

@@ -57,13 +57,15 @@ const noWindow = (): Window => ({ examples: 0, loss: 0, right: 0, labels: 0, gra
 type Stopped = FitResult['stopped']
 
 /**
- * Trains a model: for each batch one step of the device with loss, gradients, clipping and the optimiser's update. Events (signals, timers) get their turn
- * at least every 50 ms, unless a single step takes longer.
+ * Trains a model: for each batch one step of the device with loss, gradients, clipping and the optimiser's update.
+ * Events (signals, timers) get their turn at least every 50 ms, unless a single step takes longer.
  *
- * A run that is stopped and goes on with `resume` takes the same steps as one that never was: weights, optimiser, schedule, order of the
- * examples and random numbers are saved, and nothing else decides. The modules of the model are in the mode afterwards that they were in before.
+ * A run that is stopped and goes on with `resume` takes the same steps as one that never was: weights, optimiser,
+ * schedule, order of the examples and random numbers are saved, and nothing else decides. The modules of the model are
+ * in the mode afterwards that they were in before.
  *
- * @param data - a loader; or batches that can be looped over once for every epoch (a list, an object with an async iterator), or a function that starts over.
+ * @param data - a loader; or batches that can be looped over once for every epoch (a list, an object with an async
+ *   iterator), or a function that starts over.
  *
  * @example
  * import { Adam, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from 'lanewise/train'
@@ -78,9 +80,10 @@ type Stopped = FitResult['stopped']
  *   progress: process.stderr,
  * })
  * console.log(result.validation?.accuracy)
- * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, data without a batch, a parameter that is used but that the model does not know;
- * if the loss or a gradient is not finite, naming the operator: the weights are those before the step then. `E_STATE` if another run works in the folder; if
- * the folder holds another run, or one although `resume` was not asked for.
+ * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, data without a batch, a parameter
+ * that is used but that the model does not know; if the loss or a gradient is not finite, naming the operator: the
+ * weights are those before the step then. `E_STATE` if another run works in the folder; if the folder holds another
+ * run, or one although `resume` was not asked for.
  */
 export async function fit(model: Module, data: Batches, options: FitOptions): Promise<FitResult> {
   return await new Trainer(model, data, options).run()
@@ -267,7 +270,8 @@ export class Trainer {
         const value = total.item()
         if (!Number.isFinite(value)) throw notFinite(device, this.step + 1, `the loss is ${value}`)
         if (this.step === 0) checkKnown(model, this.parameters())
-        // Sums over examples here, the mean in finishStep(): batches may be of different sizes, and the last ones too few.
+        // Sums over examples here, the mean in finishStep(): batches may be of different sizes, and the last ones too
+        // few.
         ;(accumulate === 1 ? total : F.mul(total, count)).backward()
         this.gathered += count
         // The operator is named while its record is there.

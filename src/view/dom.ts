@@ -1,7 +1,10 @@
 // Elements made in one expression: what the pages of site/ and the profile page are built of.
 type Attribute = string | number | boolean | null | undefined | ((event: never) => void)
 
-/** Attributes by name; functions are listeners by the name of their event (`click`), `false`, null and undefined leave one out. */
+/**
+ * Attributes by name; functions are listeners by the name of their event (`click`), `false`, null and undefined leave
+ * one out.
+ */
 export type Attributes = Readonly<Record<string, Attribute>>
 
 /** What an element may hold: nothing is left out, everything else is text. */

@@ -1,4 +1,5 @@
-// The script of the page that `lanewise profile --html` writes: scripts/build-js.ts makes one file of it, src/cli/profile-html.ts puts that into the page.
+// The script of the page that `lanewise profile --html` writes: scripts/build-js.ts makes one file of it,
+// src/cli/profile-html.ts puts that into the page.
 import { parseProfile, type RunProfile } from '../inspect/profile-file.js'
 import { h } from './dom.js'
 import profileStyle from './profile.css'

@@ -372,7 +372,10 @@ test('nodes of several outputs have names of their own', () => {
 })
 
 describe('outputMetadata', () => {
-  /** image [N, 3, H, 8] → convolved, and the number of its elements; what the file says of the outputs is up to the caller. */
+  /**
+   * image [N, 3, H, 8] → convolved, and the number of its elements; what the file says of the outputs is up to the
+   * caller.
+   */
   function model(...declared: (DeclaredType | undefined)[]): Uint8Array {
     const g = new GraphBuilder('outputs')
     const x = g.input('image', 'float32', ['N', 3, 'H', 8])

@@ -19,7 +19,10 @@ interface Run {
   readonly feeds: ReadonlyMap<string, HostValue>
 }
 
-/** Fails with every output that does not agree with the reference, and is not nearer to the model as it is written than the reference is. */
+/**
+ * Fails with every output that does not agree with the reference, and is not nearer to the model as it is written than
+ * the reference is.
+ */
 async function expectAgreement(
   { bytes, model, feeds }: Run,
   actual: Outputs,
@@ -49,8 +52,8 @@ async function expectAgreement(
 }
 
 /**
- * An output that a Sigmoid makes, computed in float64 from what onnxruntime-web says goes into it; undefined for other outputs. Runtimes clamp the
- * argument of their float32 Sigmoid, so that where all probabilities are tiny they say 0.
+ * An output that a Sigmoid makes, computed in float64 from what onnxruntime-web says goes into it; undefined for other
+ * outputs. Runtimes clamp the argument of their float32 Sigmoid, so that where all probabilities are tiny they say 0.
  */
 async function sigmoidInFloat64(
   model: ModelProto,

@@ -10,8 +10,8 @@ import { codes, defineOp, plus, registerOp } from '../../src/own-ops.js'
 import { Device, F } from '../../src/train.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
-// What an operator of a user can get wrong with an emitter: an error that names operator and node, in a session and in a step of a training, never a trap
-// without a name and never memory that nobody wrote.
+// What an operator of a user can get wrong with an emitter: an error that names operator and node, in a session and in
+// a step of a training, never a trap without a name and never memory that nobody wrote.
 
 type Emit = (e: Emitter<Attributes>) => unknown
 const any = (value: unknown) => value as never

@@ -107,7 +107,8 @@ describe('the package', () => {
     const dist = join(app, 'node_modules/lanewise/dist')
     const found = readdirSync(dist).filter((name) => /^browser.*\.js$/.test(name))
     expect(found.length).toBeGreaterThan(10)
-    // Free names only, which is also what has a bundler put an imitation of Node into a page; `globalThis.process` is looked at with care.
+    // Free names only, which is also what has a bundler put an imitation of Node into a page; `globalThis.process` is
+    // looked at with care.
     const globals = ['Buffer', 'process', 'global', '__dirname', '__filename']
     const define = Object.fromEntries(globals.map((name) => [name, `NODE_${name}`]))
     const options = { define, outdir: folder, write: false, minifyWhitespace: true, legalComments: 'none' } as const

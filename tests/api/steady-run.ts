@@ -1,5 +1,5 @@
-// A stream run step by step without a promise, with everything bound: prints how many bytes of the heap a step takes, once the engine has compiled it.
-// A program of its own: what a test runner puts around modules makes objects.
+// A stream run step by step without a promise, with everything bound: prints how many bytes of the heap a step takes,
+// once the engine has compiled it. A program of its own: what a test runner puts around modules makes objects.
 import { InferenceSession, Tensor } from '../../src/node.js'
 import { gruModel } from '../support/gru-model.js'
 

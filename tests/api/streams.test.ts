@@ -23,8 +23,8 @@ type States = Readonly<Record<string, { readonly shape: readonly number[]; reado
 const zeros = (shape: readonly number[]): Float32Array => new Float32Array(shape.reduce((a, b) => a * b, 1))
 
 /**
- * In Lanewise: every state has one tensor, which is fed and which the next state is written to. So a run copies it into the arena and out
- * again, and nothing is allocated for it.
+ * In Lanewise: every state has one tensor, which is fed and which the next state is written to. So a run copies it into
+ * the arena and out again, and nothing is allocated for it.
  */
 async function lanewiseStream(
   bytes: Uint8Array,
@@ -139,7 +139,10 @@ skipUnlessShared('dtln over a noisy recording', ['models', 'gtcrn', 'test_wavs',
   const first = { output: 'activation_2', states: { input_3: { shape: [1, 2, 128, 2], next: 'tf_op_layer_stack_2' } } }
   const second = { output: 'conv1d_3', states: { input_5: { shape: [1, 2, 128, 2], next: 'tf_op_layer_stack_5' } } }
 
-  /** Westhausen & Meyer, "Dual-Signal Transformation LSTM Network", 2020: a mask on the magnitudes, then one on learned features; overlap-add. */
+  /**
+   * Westhausen & Meyer, "Dual-Signal Transformation LSTM Network", 2020: a mask on the magnitudes, then one on learned
+   * features; overlap-add.
+   */
   async function denoised(masks: Stream, features: Stream): Promise<HostTensor> {
     const input = new Float64Array(block)
     const sum = new Float64Array(block)
@@ -234,7 +237,8 @@ skipUnlessShared('gtcrn over a noisy recording', ['models', 'gtcrn'], (folder) =
     for (const build of builds) {
       const actual = await spectra(await lanewiseStream(bytes, build, 'enh', states))
       expectAgreement(actual, expected)
-      // The published samples are whole steps of 1/32768. (The other published file, enh_stream.wav, is up to 21 of them away from this one.)
+      // The published samples are whole steps of 1/32768. (The other published file, enh_stream.wav, is up to 21 of
+      // them away from this one.)
       expectAgreement(samplesOf(actual), float32([enhanced.length], enhanced), 1 / 32768)
     }
   }, 120_000)

@@ -188,7 +188,9 @@ for (const [name, make] of Object.entries(graphs))
 console.log(JSON.stringify(written))
 `
 
-/** What an app in a page writes in another operator set than the one of its own layers, and of operators by their names. */
+/**
+ * What an app in a page writes in another operator set than the one of its own layers, and of operators by their names.
+ */
 const older = (first: string) => `
 ${first}
 import { Device, exportModel, Linear, Module, SiLU, Sequential, toGraph } from 'lanewise/train'

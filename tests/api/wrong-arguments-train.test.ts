@@ -12,7 +12,8 @@ import * as train from '../../src/train.js'
 import { readModel } from '../../src/onnx/wire.js'
 import { expectError, expectRejects, thrownBy } from '../support/expect-error.js'
 
-// What a caller of JavaScript gets wrong of every function and class that is public: an error of the library that names function and argument.
+// What a caller of JavaScript gets wrong of every function and class that is public: an error of the library that names
+// function and argument.
 
 const any = (value: unknown) => value as never
 let device: train.Device
@@ -50,7 +51,10 @@ const handedOut = new Set([
   'SentencePieceTokenizer',
   'WordPieceTokenizer',
 ])
-/** What an operator is emitted by, inside of which errors become ones of the operator; and what helps to write tasks of one's own. */
+/**
+ * What an operator is emitted by, inside of which errors become ones of the operator; and what helps to write tasks of
+ * one's own.
+ */
 const inside = new Set([
   'emitBinary',
   'follow',

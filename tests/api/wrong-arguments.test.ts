@@ -7,8 +7,8 @@ import { int, registerOp } from '../../src/own-ops.js'
 import { GraphModule } from '../../src/nn/graph-module.js'
 import { expectError, expectRejects, thrownBy } from '../support/expect-error.js'
 
-// What a caller of JavaScript, or of TypeScript with a cast, gets wrong: an error of the library that names the argument, never a TypeError and never a file
-// that no runtime reads.
+// What a caller of JavaScript, or of TypeScript with a cast, gets wrong: an error of the library that names the
+// argument, never a TypeError and never a file that no runtime reads.
 
 /** Anything at all as an argument. */
 const any = (value: unknown) => value as never

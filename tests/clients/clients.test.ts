@@ -1,4 +1,5 @@
-// Packages that were written for onnxruntime, unchanged, on the recipe of the README: beside themselves on onnxruntime. `npm run test:clients`.
+// Packages that were written for onnxruntime, unchanged, on the recipe of the README: beside themselves on onnxruntime.
+// `npm run test:clients`.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

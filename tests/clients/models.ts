@@ -1,4 +1,5 @@
-// Small random models in the layouts that transformers.js expects, with their tokenizers: there are no weights to download.
+// Small random models in the layouts that transformers.js expects, with their tokenizers: there are no weights to
+// download.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import '../../src/all-ops.js'
@@ -216,7 +217,10 @@ function speechEncoder(kind: Kind): Uint8Array {
   return exportModel(g.graph())
 }
 
-/** A merged decoder: the keys and values of what was heard are made in the first step, and handed on by a branch in the others. */
+/**
+ * A merged decoder: the keys and values of what was heard are made in the first step, and handed on by a branch in the
+ * others.
+ */
 function speechDecoder(kind: Kind): Uint8Array {
   const net = new Net('decoder', kind)
   const { g } = net

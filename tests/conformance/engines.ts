@@ -53,8 +53,8 @@ export function lanewise(options: SessionOptions = {}): Engine {
 }
 
 /**
- * onnxruntime-web's WebAssembly backend on one thread; `asWritten`: every node by itself, nothing fused, in floating point where the
- * model says so.
+ * onnxruntime-web's WebAssembly backend on one thread; `asWritten`: every node by itself, nothing fused, in floating
+ * point where the model says so.
  */
 export async function onnxruntimeWeb({ asWritten = false } = {}): Promise<Engine> {
   const ort = await import('onnxruntime-web')

@@ -16,7 +16,10 @@ export function readExpected(): Expected {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Expected) : { failures: {}, unsupported: [] }
 }
 
-/** Writes the list that these results ask for. Reasons that are given already are kept; the others are for a person to write. */
+/**
+ * Writes the list that these results ask for. Reasons that are given already are kept; the others are for a person to
+ * write.
+ */
 export function updateExpected(results: readonly TestResult[]): void {
   const old = readExpected()
   const failed = results.filter(({ status }) => status === 'fail')
@@ -28,7 +31,10 @@ export function updateExpected(results: readonly TestResult[]): void {
   writeFileSync(file, JSON.stringify(updated, null, 2) + '\n')
 }
 
-/** Everything in which the results differ from the list, in words; an operator that is no longer unsupported is no surprise. */
+/**
+ * Everything in which the results differ from the list, in words; an operator that is no longer unsupported is no
+ * surprise.
+ */
 export function surprises(results: readonly TestResult[], expected: Expected): string[] {
   const unsupported = new Set(expected.unsupported)
   return results.flatMap(({ name, op, status, reason }) => {

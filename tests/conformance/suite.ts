@@ -13,7 +13,9 @@ import { visionOps } from './vision-ops.js'
 export const collections = ['node', 'pytorch-converted'] as const
 export type Collection = (typeof collections)[number]
 
-/** `tensor`: dense tensors of types that every runtime has; `other`: sequences, optionals, maps, packed and tiny types. */
+/**
+ * `tensor`: dense tensors of types that every runtime has; `other`: sequences, optionals, maps, packed and tiny types.
+ */
 export type Category = 'tensor' | 'other'
 export type Status = 'pass' | 'fail' | 'unsupported' | 'left out'
 
@@ -60,7 +62,10 @@ function categoryOf({ graph }: ModelProto): Category {
   return [...graph!.input, ...graph!.output].every((value) => common(value.type)) ? 'tensor' : 'other'
 }
 
-/** "test_max_pool_2d" → the operator whose name begins the test's: for graphs of several nodes, and functions written out. */
+/**
+ * "test_max_pool_2d" → the operator whose name begins the test's: for graphs of several nodes, and functions written
+ * out.
+ */
 function opOf(name: string, { graph }: ModelProto, known: readonly string[]): string {
   if (graph!.node.length === 1) return graph!.node[0].opType
   const plain = name

@@ -15,7 +15,9 @@ import { Tensor } from '../../src/api/tensor.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 import { skipUnlessShared } from '../support/shared.js'
 
-/** How many of a set's pictures are nearest to the right one of the class means of another: no classifier is simpler. */
+/**
+ * How many of a set's pictures are nearest to the right one of the class means of another: no classifier is simpler.
+ */
 function nearestMean(train: ImageSet, test: ImageSet): number {
   const area = train.height * train.width
   const means = Array.from({ length: 10 }, () => new Float64Array(area))

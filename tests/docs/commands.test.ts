@@ -7,7 +7,8 @@ import { passes } from '../../src/passes/load/index.js'
 import { shapedPasses } from '../../src/passes/shaped/index.js'
 import { root } from '../support/package.js'
 
-// What the guides list is what there is: commands with their options, environment variables, passes, options of sessions.
+// What the guides list is what there is: commands with their options, environment variables, passes, options of
+// sessions.
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const page = read('docs/guides/commands.md')

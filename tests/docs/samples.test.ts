@@ -17,8 +17,10 @@ import { installedIn } from '../support/set-up/installed.js'
 import { root } from '../support/package.js'
 import { sharedRoot } from '../support/shared-root.js'
 
-// Every ```ts block of README, docs and docs/guides, and every @example of a doc comment, is a program: it is compiled under `strict` and run, from the packed
-// package. "```ts no-run" is compiled only. A new page is picked up by itself. Pages have no "```js": that would be code that nobody runs.
+// Every
+// ```ts block of README, docs and docs/guides, and every @example of a doc comment, is a program: it is compiled under `strict` and run, from the packed package. "```ts
+// no-run" is compiled only. A new page is picked up by itself. Pages have no
+// "```js": that would be code that nobody runs.
 
 const documents = [
   'README.md',

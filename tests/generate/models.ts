@@ -1,4 +1,5 @@
-// A small language model in every form that generation takes: with its cache in the session, with past and present, and without memory.
+// A small language model in every form that generation takes: with its cache in the session, with past and present, and
+// without memory.
 import type { Device } from '../../src/autograd/device.js'
 import { toDecoderGraph } from '../../src/nn/decoder.js'
 import { toGraph } from '../../src/nn/export.js'

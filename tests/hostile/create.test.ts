@@ -8,7 +8,8 @@ import { allCases } from '../ops/cases.js'
 import { caseModels } from '../support/cases/case-model.js'
 import { writtenModel, type WrittenAttribute } from '../support/written-model.js'
 
-// What no elements could make right is refused when a session is created, where the types and shapes of inputs are fixed.
+// What no elements could make right is refused when a session is created, where the types and shapes of inputs are
+// fixed.
 
 const f32 = (...shape: number[]): Spec => typed('float32', shape)
 const i64 = (...shape: number[]): Spec => typed('int64', shape)

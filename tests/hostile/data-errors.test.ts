@@ -17,7 +17,8 @@ type Row = readonly [
   attributes?: Readonly<Record<string, unknown>>,
 ]
 
-// What a hostile or broken model asks for: a typed error that names the node, at planning or in the middle of a run, never a trap.
+// What a hostile or broken model asks for: a typed error that names the node, at planning or in the middle of a run,
+// never a trap.
 const rows: readonly Row[] = [
   ['Reshape', 'two -1', 'E_SHAPE', [x, int64s(-1, -1)]],
   ['Reshape', 'other size', 'E_SHAPE', [x, int64s(5, 5)]],

@@ -9,8 +9,8 @@ import { allCases } from '../ops/cases.js'
 import { inputsOf } from '../support/cases/case-model.js'
 import { runNode } from '../support/cases/run-node.js'
 
-// Whatever stands in an attribute, or in an input of integers (sizes, axes, indices, lengths): a result or a typed error, in bounded time and within
-// the memory limit.
+// Whatever stands in an attribute, or in an input of integers (sizes, axes, indices, lengths): a result or a typed
+// error, in bounded time and within the memory limit.
 
 const LIMIT = 1 << 26
 const integers = [-(2 ** 63), -1, 0, 7, 2 ** 31 - 1, 2 ** 31, 2 ** 62]

@@ -8,7 +8,8 @@ import { expectRejects } from '../support/expect-error.js'
 import { numbersIn, tensorOf } from '../support/numbers.js'
 import { skipUnlessShared } from '../support/shared.js'
 
-// Small models that once gave a wrong answer, with the right one; those that belong to one operator have rows in its case table, too.
+// Small models that once gave a wrong answer, with the right one; those that belong to one operator have rows in its
+// case table, too.
 
 interface Written {
   readonly type: DType

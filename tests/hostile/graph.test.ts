@@ -20,7 +20,8 @@ import {
   chosenOf,
 } from './graph-parts.js'
 
-// The section "Graph" of the hostile inputs: models that are well-formed protobuf and contradict themselves, or ask for too much.
+// The section "Graph" of the hostile inputs: models that are well-formed protobuf and contradict themselves, or ask for
+// too much.
 
 /** What is wrong, the code, what the error names, and the model. */
 const cases: readonly (readonly [string, ErrorCode, Partial<LanewiseError>, Uint8Array])[] = [

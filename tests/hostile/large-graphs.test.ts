@@ -18,7 +18,10 @@ import {
   chosenOf,
 } from './graph-parts.js'
 
-/** More than an engine takes as arguments of one call, or as frames on its stack. A million takes a minute: LANEWISE_NODES=1000000. */
+/**
+ * More than an engine takes as arguments of one call, or as frames on its stack. A million takes a minute:
+ * LANEWISE_NODES=1000000.
+ */
 const MOST_NODES = Number(process.env.LANEWISE_NODES ?? 250_000)
 
 describe('large graphs', () => {

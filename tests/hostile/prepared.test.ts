@@ -5,7 +5,8 @@ import { withHeader } from '../support/prepared-model.js'
 import { seeded } from '../support/random.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 
-// A prepared model is a file like any other: damaged, cut off, or written by somebody who means harm, it ends in a typed error.
+// A prepared model is a file like any other: damaged, cut off, or written by somebody who means harm, it ends in a
+// typed error.
 
 let file: Uint8Array
 let expected: string

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { root } from '../support/package.js'
 
-// Files of tests that share a process share what they import: a hook that is set while a module is loaded is set for the first of them alone.
+// Files of tests that share a process share what they import: a hook that is set while a module is loaded is set for
+// the first of them alone.
 test('no module that tests share sets a hook as it is loaded', () => {
   const tests = join(root, 'tests')
   const shared = readdirSync(tests, { recursive: true, encoding: 'utf8' }).filter(

@@ -7,7 +7,8 @@ import type { OpDefinition } from '../../src/ir/op.js'
 import { gradients } from '../../src/ops/gradients.js'
 import { root } from '../support/package.js'
 
-// An app in a page knows the gradients of those operators only that come from autograd/operators.ts: Node, which knows all, would not miss one.
+// An app in a page knows the gradients of those operators only that come from autograd/operators.ts: Node, which knows
+// all, would not miss one.
 const rooms = ['autograd', 'nn', 'optim', 'data', 'text', 'train']
 
 test('whatever applies an operator that has a gradient takes it with the gradient', () => {

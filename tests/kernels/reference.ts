@@ -20,8 +20,9 @@ export function randomF32(length: number, seed: number): Float32Array {
 }
 
 /**
- * Fails unless |a − b| − relative·|b| is below `allowed` for all elements, or 0 where nothing is allowed; NaN and infinities must be where they are
- * in `expected`. The message says which element is worst by its coordinates, how many are wrong, and how to run the test again.
+ * Fails unless |a − b| − relative·|b| is below `allowed` for all elements, or 0 where nothing is allowed; NaN and
+ * infinities must be where they are in `expected`. The message says which element is worst by its coordinates, how many
+ * are wrong, and how to run the test again.
  *
  * @param allowed - of all elements, or of each.
  * @param shape - of both, for the coordinates.
@@ -47,7 +48,10 @@ export function expectNear(
   if (wrong.length > 0) expect.fail(describeFailure(place, shape, wrong))
 }
 
-/** Fails unless all elements are the same, -0 and 0 told apart; says where they are not. `part`: which of several comparisons of a test it is. */
+/**
+ * Fails unless all elements are the same, -0 and 0 told apart; says where they are not. `part`: which of several
+ * comparisons of a test it is.
+ */
 export function expectSame(
   actual: ArrayLike<number | bigint>,
   expected: ArrayLike<number | bigint>,
@@ -81,7 +85,9 @@ function placeOf(part?: string): Place {
 
 const pathFromRoot = (path: string): string => relativePath(fileURLToPath(new URL('../..', import.meta.url)), path)
 
-/** Fails unless ‖actual − expected‖ / ‖expected‖ is below `most`; says by how much, and which elements are furthest off. */
+/**
+ * Fails unless ‖actual − expected‖ / ‖expected‖ is below `most`; says by how much, and which elements are furthest off.
+ */
 export function expectRelativeL2(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,

@@ -2,7 +2,10 @@ import * as codes from '../../assembly/abi/codes.js'
 
 type Axes = readonly number[]
 
-/** What a test says of a window; the rest is one pixel of one channel that moves by one. Axes are depth, height, width, or fewer. */
+/**
+ * What a test says of a window; the rest is one pixel of one channel that moves by one. Axes are depth, height, width,
+ * or fewer.
+ */
 export interface WindowOfTest {
   readonly xPitch?: number
   readonly yPitch?: number

@@ -25,8 +25,8 @@ function rightByReference(row: Case, name: string, answer: HostTensor): boolean 
   }
 }
 
-// Every row of every case table, written as ONNX, read back here and by onnxruntime-web: the same numbers. What a case says against asking
-// onnxruntime-web is in its row.
+// Every row of every case table, written as ONNX, read back here and by onnxruntime-web: the same numbers. What a case
+// says against asking onnxruntime-web is in its row.
 describe.each([...new Set(allCases.map((row) => row.op))])('%s', (op) => {
   test('agrees with onnxruntime-web', { timeout: 120_000 }, async () => {
     const peer = await onnxruntimeWeb()

@@ -240,7 +240,10 @@ describe('types that an older operator set does not have', () => {
 const bytesAsText = ({ buffer, byteOffset, byteLength }: ArrayBufferView): string =>
   Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 
-/** Whether a file of the same nodes by the same versions of their operators has been run: only the number of its operator set is another. */
+/**
+ * Whether a file of the same nodes by the same versions of their operators has been run: only the number of its
+ * operator set is another.
+ */
 function isKnown({ graph, opsetImport }: Pick<ModelProto, 'graph' | 'opsetImport'>, tried: Set<string>): boolean {
   const sets = new Map(opsetImport.map(({ domain, version }) => [domain, version]))
   const since = (nodes: NonNullable<ModelProto['graph']>['node']): unknown[] =>

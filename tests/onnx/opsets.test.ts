@@ -23,7 +23,9 @@ const oneHot = (g: GraphBuilder, x: Value, attributes: { axis?: number }) => {
   return g.op('OneHot', [g.op('ArgMax', [x], { axis: -1, keepdims: 0 }), ints(g, 5), values], attributes)
 }
 
-/** Every operator whose form has changed since set 7, on a float32[2,3,4,4]; `from` is the oldest set that can say it. */
+/**
+ * Every operator whose form has changed since set 7, on a float32[2,3,4,4]; `from` is the oldest set that can say it.
+ */
 const forms: [name: string, from: number, build: Build][] = [
   ['Softmax, last axis', 7, (g, x) => g.op('Softmax', [x])],
   ['Softmax, another axis', 7, (g, x) => g.op('Softmax', [x], { axis: 1 })],

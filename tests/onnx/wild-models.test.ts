@@ -7,7 +7,8 @@ import { expectRejects } from '../support/expect-error.js'
 import { numbersIn, tensorOf } from '../support/numbers.js'
 import { writtenModel, type WrittenAttribute } from '../support/written-model.js'
 
-// Operators, attributes and spellings that files in the wild have; expected values are onnxruntime's, or worked out from the specification.
+// Operators, attributes and spellings that files in the wild have; expected values are onnxruntime's, or worked out
+// from the specification.
 
 interface Row {
   readonly op: string
@@ -204,7 +205,8 @@ test('GatherBlockQuantized: values in blocks, packed or not, with zero points or
   }
 })
 
-// As onnxruntime has it, of which bytes of two numbers allow only the first axis to gather from and the last to quantise.
+// As onnxruntime has it, of which bytes of two numbers allow only the first axis to gather from and the last to
+// quantise.
 test.each([
   { dtype: 'int4', bits: 4, gatherAxis: 0, quantizeAxis: 1, shape: [6, 40], block: 32 },
   { dtype: 'uint4', bits: 4, gatherAxis: 1, quantizeAxis: 0, shape: [20, 6], block: 16 },

@@ -19,10 +19,16 @@ export interface Plain {
   readonly data: number[]
 }
 
-/** Computes a case's outputs naively in float64. int64 elements arrive as numbers; `undefined` stands for an input left out. */
+/**
+ * Computes a case's outputs naively in float64. int64 elements arrive as numbers; `undefined` stands for an input left
+ * out.
+ */
 export type Reference = (inputs: readonly Plain[], attributes: Readonly<Record<string, unknown>>) => Plain[]
 
-/** A reference for operators whose implementation is itself as naive as can be: outputs worked out by hand or taken from a specification. */
+/**
+ * A reference for operators whose implementation is itself as naive as can be: outputs worked out by hand or taken from
+ * a specification.
+ */
 export function gives(...outputs: readonly { readonly shape: Shape; readonly data: readonly number[] }[]): Reference {
   const reference: Reference = () => outputs.map(({ shape, data }) => ({ shape, data: [...data] }))
   fixed.add(reference)
@@ -49,9 +55,15 @@ export interface Case {
   /** How many outputs are named; 1 by default. */
   readonly outputs?: number
   readonly reference: Reference
-  /** Largest |a − b| allowed as a share of max|reference|, and as a share of |b|. By default 2e-6 and 1e-5; exact for other types than floats. */
+  /**
+   * Largest |a − b| allowed as a share of max|reference|, and as a share of |b|. By default 2e-6 and 1e-5; exact for
+   * other types than floats.
+   */
   readonly tolerance?: { readonly absolute?: number; readonly relative?: number }
-  /** Which inputs a gradient is checked by, if not every float32 one; false for a case at which the operator is not differentiable. */
+  /**
+   * Which inputs a gradient is checked by, if not every float32 one; false for a case at which the operator is not
+   * differentiable.
+   */
   readonly gradient?: false | { readonly inputs: readonly number[] }
   /** Why onnxruntime-web is not asked for its answer. */
   readonly withoutOrt?: string

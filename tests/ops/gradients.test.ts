@@ -28,7 +28,8 @@ const rows = allCases.filter(
     row.inputs.some((input) => input?.dtype === 'float32'),
 )
 
-// Every row of every case table whose operator has a gradient: kernels against finite differences of the float64 reference.
+// Every row of every case table whose operator has a gradient: kernels against finite differences of the float64
+// reference.
 describe.each([...new Set(rows.map((row) => row.op))])('%s', (op) => {
   const own = rows.filter((row) => row.op === op)
   describe.each(builds)('%s', (build) => {

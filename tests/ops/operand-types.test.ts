@@ -8,8 +8,8 @@ import { allCases } from './cases.js'
 import { inputsOf } from '../support/cases/case-model.js'
 import { runNode } from '../support/cases/run-node.js'
 
-// A model may give any operator operands of any type. Each combination gets a result or a typed error: never a trap, an untyped error, or
-// kernels reading elements of one size as another.
+// A model may give any operator operands of any type. Each combination gets a result or a typed error: never a trap, an
+// untyped error, or kernels reading elements of one size as another.
 
 const dtypes: readonly DType[] = [
   'float32',

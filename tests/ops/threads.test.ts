@@ -6,7 +6,8 @@ import { inputsOf } from '../support/cases/case-model.js'
 import { runNode, type NodeRun } from '../support/cases/run-node.js'
 import { builds } from '../support/wasm.js'
 
-// Every row of every case table gives the same bits when its calls are cut as finely as they can be and three threads take the pieces, each stopping now and then.
+// Every row of every case table gives the same bits when its calls are cut as finely as they can be and three threads
+// take the pieces, each stopping now and then.
 beforeAll(() => Object.assign(cutting, { pieces: 7, grain: 8, pauses: 200 }))
 afterAll(() => Object.assign(cutting, { pieces: undefined, grain: undefined, pauses: undefined }))
 

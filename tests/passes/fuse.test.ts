@@ -130,7 +130,10 @@ describe('fuse-activation', () => {
 })
 
 describe('fuse-residual', () => {
-  /** What the pass alone makes of the model, by the number of nodes with a residual; and the session's numbers must agree. */
+  /**
+   * What the pass alone makes of the model, by the number of nodes with a residual; and the session's numbers must
+   * agree.
+   */
   async function residuals(
     build: Build,
     shape: number[] = [2, 4, 6, 6],

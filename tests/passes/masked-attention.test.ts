@@ -6,7 +6,8 @@ import { seeded } from '../support/random.js'
 import { builds } from '../support/wasm.js'
 import { writtenModel, type WrittenNode } from '../support/written-model.js'
 
-// Attention written out says NaN for a query that may see nothing, and for hidden values that are NaN; so does what passes make of it.
+// Attention written out says NaN for a query that may see nothing, and for hidden values that are NaN; so does what
+// passes make of it.
 
 const random = seeded(11)
 

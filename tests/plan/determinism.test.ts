@@ -7,7 +7,8 @@ import { pick } from '../support/fuzz/mutate.js'
 import { randomTensor, seeded } from '../support/random.js'
 import { runNode } from '../support/cases/run-node.js'
 
-// With `deterministic` nothing but model, options and input decides the bits of a result; with `deterministic: 'batch'` not even the rest of the batch.
+// With `deterministic` nothing but model, options and input decides the bits of a result; with `deterministic: 'batch'`
+// not even the rest of the batch.
 
 const bits = (data: unknown) => Buffer.from((data as Float32Array).slice().buffer).toString('base64')
 

@@ -3,8 +3,9 @@ import { hostFrom } from '../../src/core/host.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/node.js'
 import { makeContext } from '../support/wasm.js'
 
-// Every row of the operator tables runs in memory full of canaries (support/wasm.ts): an element that a kernel reads or leaves without its having been written
-// differs from the reference. Here: that the canaries are there, and that sessions do not see each other's numbers, nor a run those of the one before.
+// Every row of the operator tables runs in memory full of canaries (support/wasm.ts): an element that a kernel reads or
+// leaves without its having been written differs from the reference. Here: that the canaries are there, and that
+// sessions do not see each other's numbers, nor a run those of the one before.
 
 const MAGIC = 123456.7890625
 
@@ -15,7 +16,9 @@ test('contexts of the tests hand out memory full of canaries', () => {
   expect(context.view('float32', address, 1)[0]).toBeNaN()
 })
 
-/** Convolutions, products, reductions, rearrangements and what is computed in JavaScript, for any batch and any size. */
+/**
+ * Convolutions, products, reductions, rearrangements and what is computed in JavaScript, for any batch and any size.
+ */
 function mixedModel(fill: number): Uint8Array {
   const g = new GraphBuilder('mixed')
   const floats = (name: string, shape: number[]) =>

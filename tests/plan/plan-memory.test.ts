@@ -4,7 +4,10 @@ import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/n
 import { makeContext } from '../support/wasm.js'
 import { WeightStore } from '../../src/plan/weights.js'
 
-/** y = x · w + (0, 1, 2 …) along axis 0: how many numbers there are is only known with the shape, so they are computed with every plan. */
+/**
+ * y = x · w + (0, 1, 2 …) along axis 0: how many numbers there are is only known with the shape, so they are computed
+ * with every plan.
+ */
 function countingModel(): Uint8Array {
   const g = new GraphBuilder('counting')
   const x = g.input('x', 'float32', ['N', 4])

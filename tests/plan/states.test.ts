@@ -296,7 +296,10 @@ describe('a cache of keys and values', () => {
     )
   })
 
-  /** A layer of com.microsoft's MultiHeadAttention, or Attention with its projections, whose past and present share a buffer. */
+  /**
+   * A layer of com.microsoft's MultiHeadAttention, or Attention with its projections, whose past and present share a
+   * buffer.
+   */
   function buffered(projected: boolean): Uint8Array {
     const g = new GraphBuilder('buffered')
     const width = heads * size

@@ -30,7 +30,9 @@ async function bits(program: Program, feeds: Feeds): Promise<string[]> {
   )
 }
 
-/** A plan made of another computes, bit for bit, what a plan of its own does. @returns how many were made of another. */
+/**
+ * A plan made of another computes, bit for bit, what a plan of its own does. @returns how many were made of another.
+ */
 async function sameAsAnew(graph: Graph, runs: readonly Feeds[]): Promise<number> {
   const derive = vi.spyOn(Variations.prototype, 'derive')
   const program = programOf(graph)
@@ -49,7 +51,9 @@ const floats = (...shape: number[]) => randomTensor(random, 'float32', shape, -1
 const long = (g: GraphBuilder, name: string, ...values: number[]) =>
   g.constant(name, hostFrom('int64', [values.length], values))
 
-/** Two layers of attention over a past, with a mask that is fed, one that follows from shapes, and positions that do. */
+/**
+ * Two layers of attention over a past, with a mask that is fed, one that follows from shapes, and positions that do.
+ */
 function decoder(): { graph: Graph; feeds(past: number): Feeds } {
   const [heads, size, longest] = [2, 8, 128]
   const width = heads * size

@@ -8,7 +8,9 @@ export const firefoxPath = process.env.FIREFOX_PATH ?? '/usr/bin/firefox-esr'
 /** A browser in which pages are opened one after the other. */
 export interface Browser {
   readonly version: string
-  /** Opens a page, and waits until an expression has a value, by default for what it makes `globalThis.answer` promise. */
+  /**
+   * Opens a page, and waits until an expression has a value, by default for what it makes `globalThis.answer` promise.
+   */
   answer<T>(url: string, expression?: string): Promise<T>
   close(): Promise<void>
 }

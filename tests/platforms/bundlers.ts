@@ -1,5 +1,5 @@
-// Small apps, bundled from the packed library by every bundler and then run: one that runs models, one that trains, one with every operator, and one that does
-// two of these and awaits at its top level.
+// Small apps, bundled from the packed library by every bundler and then run: one that runs models, one that trains, one
+// with every operator, and one that does two of these and awaits at its top level.
 import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openChromium } from './browsers.js'

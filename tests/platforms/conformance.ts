@@ -1,4 +1,5 @@
-// What every place that runs JavaScript has to do, as one list: bundled into a file without imports, which each place gets with its own copy of the library.
+// What every place that runs JavaScript has to do, as one list: bundled into a file without imports, which each place
+// gets with its own copy of the library.
 import type * as Lanewise from '../../src/node.js'
 import type * as Training from '../../src/train.js'
 import { trainSmall } from '../runtimes/train-program.js'

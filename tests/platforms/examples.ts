@@ -1,4 +1,5 @@
-// The folders of examples/: each is copied with the files beside it, its dependencies are installed, and it is built and used as its README says.
+// The folders of examples/: each is copied with the files beside it, its dependencies are installed, and it is built
+// and used as its README says.
 import { spawn } from 'node:child_process'
 import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'

@@ -7,7 +7,10 @@ import { gruModel } from '../support/gru-model.js'
 import { halved, withHalfFloats } from '../support/half-model.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 
-/** Models as base64, what goes into them and the bits that come out, in Node from the sources: every place has to come to the same. */
+/**
+ * Models as base64, what goes into them and the bits that come out, in Node from the sources: every place has to come
+ * to the same.
+ */
 export interface Fixture {
   /** Of `smallModel`: image [1, 1, 12, 12] → scores [1, 5]. */
   readonly small: string

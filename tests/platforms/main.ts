@@ -1,5 +1,6 @@
-// Everywhere JavaScript runs: `npm run test:platforms` installs what each place needs under the system's temporary folder, runs the packed library there, and
-// writes the tables of docs/platforms.md. `--only NAME` (part of a name, several times) runs some rows, and writes those.
+// Everywhere JavaScript runs: `npm run test:platforms` installs what each place needs under the system's temporary
+// folder, runs the packed library there, and writes the tables of docs/platforms.md. `--only NAME` (part of a name,
+// several times) runs some rows, and writes those.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

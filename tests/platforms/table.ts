@@ -10,7 +10,8 @@ export interface Result {
 }
 
 /**
- * A page with these results in its tables, between `<!-- table NAME -->` and `<!-- end -->`: rows that were tried take the place of older ones.
+ * A page with these results in its tables, between `<!-- table NAME -->` and `<!-- end -->`: rows that were tried take
+ * the place of older ones.
  *
  * @param order - the names of all rows of each table; what has none goes.
  */

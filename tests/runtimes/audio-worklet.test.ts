@@ -132,7 +132,8 @@ describe.skipIf(!hasChromium)('the example of an audio worklet', () => {
       writeFileSync(join(example, 'mix.f32'), whole)
       node('in-node.js', 'mix.f32')
       const { sound, speech } = await compared()
-      // What gtcrn's authors have published, 512 samples later: to its steps of 1/32768, and to what is left of their first frame, which they reflect.
+      // What gtcrn's authors have published, 512 samples later: to its steps of 1/32768, and to what is left of their
+      // first frame, which they reflect.
       const published = readWav(readFileSync(join(models, 'gtcrn/test_wavs/enh.wav'))).samples
       const differences = sound.subarray(512 + 16000, 512 + 32000).map((x, i) => x - published[16000 + i])
       expect(power(differences)).toBeLessThan(1e-3 * power(published.subarray(16000, 32000)))

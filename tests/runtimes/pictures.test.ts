@@ -98,7 +98,8 @@ const tasks: Task[] = [
     { what, options: { ...sized, tensorFormat: 'RGB' } },
     { what, options: { resizedWidth: 7, resizedHeight: 6, tensorFormat: 'RGBA' } },
   ]),
-  // Left out: BGR and channels that stand last, which onnxruntime reads as if they were RGB, channel by channel; RBG and options without a format, which it refuses.
+  // Left out: BGR and channels that stand last, which onnxruntime reads as if they were RGB, channel by channel; RBG
+  // and options without a format, which it refuses.
   { what: 'toImageData', dims: [1, 3, 4, 5] },
   { what: 'toImageData', dims: [1, 3, 4, 5], options: { format: 'RGB' } },
   { what: 'toImageData', dims: [1, 4, 4, 5], options: { format: 'RGBA' } },

@@ -10,7 +10,10 @@ import { root } from '../support/package.js'
 /** MiB of weights. */
 const WEIGHTS = 64
 
-/** Prints the MiB of memory that the process has: at first, and while a session lives and after it was released, three times. */
+/**
+ * Prints the MiB of memory that the process has: at first, and while a session lives and after it was released, three
+ * times.
+ */
 const program = (model: string) => `
 import { InferenceSession, Tensor } from ${JSON.stringify(pathToFileURL(join(root, 'dist/node.js')).href)}
 const memory = []

@@ -10,7 +10,10 @@ import { large, modelFolder } from './models.js'
 
 let folder: string
 let server: ModelServer
-/** Its requests must be there soon. The other gives them their time: the tests around this one may hold up the process that it runs in. */
+/**
+ * Its requests must be there soon. The other gives them their time: the tests around this one may hold up the process
+ * that it runs in.
+ */
 let hasty: ModelServer
 
 beforeAll(async () => {

@@ -19,7 +19,10 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** A Redis on this machine that keeps what it is told in a file of the folder, so that it may be killed and started again. */
+/**
+ * A Redis on this machine that keeps what it is told in a file of the folder, so that it may be killed and started
+ * again.
+ */
 export function startRedis(port: number, folder: string, ...more: readonly string[]): ChildProcess {
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes']
   return spawn('redis-server', [...args, ...more], { stdio: 'ignore' })

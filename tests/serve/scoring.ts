@@ -8,7 +8,10 @@ import type { ScoreOptions } from '../../src/serve.js'
 import { score } from './built.js'
 import { picky, scaled, small } from './models.js'
 
-/** A folder for one file of tests, which is removed at its end. Files share this module: what it made itself would end with the first of them. */
+/**
+ * A folder for one file of tests, which is removed at its end. Files share this module: what it made itself would end
+ * with the first of them.
+ */
 export function scoring() {
   const folder = mkdtempSync(join(tmpdir(), 'lanewise-score-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

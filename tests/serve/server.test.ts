@@ -77,7 +77,8 @@ describe('the protocol', () => {
     ])
   })
 
-  // What tritonclient.http writes for InferInput.set_data_from_numpy and InferRequestedOutput, and how its InferResult reads the answer.
+  // What tritonclient.http writes for InferInput.set_data_from_numpy and InferRequestedOutput, and how its InferResult
+  // reads the answer.
   test.each(['plain', 'gzip', 'deflate'])("reads requests of Triton's client, %s", async (packing) => {
     const json = Buffer.from(
       '{"id":"1","inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","parameters":{"binary_data_size":16}}],' +

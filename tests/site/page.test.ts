@@ -120,7 +120,8 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     const counts = (await page.locator('.confusion tbody td').allTextContents()).map(Number)
     expect(counts.length).toBe(9)
     expect(counts.reduce((a, b) => a + b, 0)).toBe(120)
-    // Of those six four at least are right, where chance has two: what is drawn by the mouse differs from run to run, and with it what is learned.
+    // Of those six four at least are right, where chance has two: what is drawn by the mouse differs from run to run,
+    // and with it what is learned.
     expect(counts[0] + counts[4] + counts[8]).toBeGreaterThan(60)
     await drawLine(page, '[aria-label="Test"] .pad', three)
     const answer = page.locator('.tested .answer')

@@ -3,7 +3,10 @@ import { isHostTensor, type HostTensor, type HostValue } from '../../src/core/ho
 import { formatShape } from '../../src/core/shape.js'
 import { decodeSmallFloat, isSmallFloat } from './small-floats.js'
 
-/** How far a floating-point element may be from its reference: `absolute + relative · |reference|`. Integers within `integer`. */
+/**
+ * How far a floating-point element may be from its reference: `absolute + relative · |reference|`. Integers within
+ * `integer`.
+ */
 export interface Tolerance {
   /** Of the largest finite magnitude in the reference. */
   readonly ofLargest?: number
@@ -12,10 +15,15 @@ export interface Tolerance {
   readonly integer?: number
 }
 
-/** ONNX's own: backend test runner (onnx/backend/test/runner), `rtol = 1e-3, atol = 1e-7`; everything but floats exact. */
+/**
+ * ONNX's own: backend test runner (onnx/backend/test/runner), `rtol = 1e-3, atol = 1e-7`; everything but floats exact.
+ */
 export const onnxTolerance: Tolerance = { absolute: 1e-7, relative: 1e-3 }
 
-/** Agreement of a whole model with a reference run (docs/performance.md): integers and quantised outputs within one step. */
+/**
+ * Agreement of a whole model with a reference run (docs/performance.md): integers and quantised outputs within one
+ * step.
+ */
 export const modelTolerance: Tolerance = { ofLargest: 1e-4, relative: 1e-3, integer: 1 }
 
 export interface Difference {
@@ -36,8 +44,9 @@ export function agrees(comparison: Comparison): boolean {
 }
 
 /**
- * True if the first of two values is nearer to a third by both its largest differences: the two comparisons are with that. Quantised
- * models are where it matters: fusing moves a sum across a rounding boundary, and the next layer multiplies the step.
+ * True if the first of two values is nearer to a third by both its largest differences: the two comparisons are with
+ * that. Quantised models are where it matters: fusing moves a sum across a rounding boundary, and the next layer
+ * multiplies the step.
  */
 export function nearer(a: Comparison, b: Comparison): boolean {
   return !('mismatch' in a) && !('mismatch' in b) && a.largest <= b.largest && a.excess <= b.excess

@@ -4,7 +4,10 @@ import type { Case } from '../ops/case.js'
 import { inputsOf } from './cases/case-model.js'
 import { randomTensor, seeded } from './random.js'
 
-/** An operator over a batch of examples: its inputs, and along which axis of each input and output the examples lie (undefined: shared by all). */
+/**
+ * An operator over a batch of examples: its inputs, and along which axis of each input and output the examples lie
+ * (undefined: shared by all).
+ */
 export interface Batched {
   readonly inputs: readonly (HostTensor | undefined)[]
   readonly axes: readonly (number | undefined)[]

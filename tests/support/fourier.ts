@@ -1,4 +1,7 @@
-/** Discrete Fourier transform of 2^n complex numbers in place, forward (sign −1) or, without the factor 1/n, backward (Cooley & Tukey, 1965). */
+/**
+ * Discrete Fourier transform of 2^n complex numbers in place, forward (sign −1) or, without the factor 1/n, backward
+ * (Cooley & Tukey, 1965).
+ */
 function transform(re: Float64Array, im: Float64Array, sign: number): void {
   const n = re.length
   for (let i = 1, j = 0; i < n; i++) {

@@ -5,7 +5,10 @@ import { randomTensor, seeded } from './random.js'
 
 registerAllOps()
 
-/** A step of a GRU, small enough to be mostly overhead: x [1, 1, 4] and a state h [1, 1, 6] → y, and hn, the state of the next step. */
+/**
+ * A step of a GRU, small enough to be mostly overhead: x [1, 1, 4] and a state h [1, 1, 6] → y, and hn, the state of
+ * the next step.
+ */
 export function gruModel(): Uint8Array {
   const random = seeded(3)
   const g = new GraphBuilder('stream')

@@ -45,9 +45,9 @@ export function referenceRuns({ path }: RealModel): ReferenceRun[] {
 }
 
 /**
- * How far an output may be from a reference run beyond float's own error, by the node that makes it: one step of a DequantizeLinear with
- * one scale; and the resolution of onnxruntime's Sigmoid, which adds ½ to a rational function (MlasComputeLogistic), so that what it
- * calls 0 may be 3e-8.
+ * How far an output may be from a reference run beyond float's own error, by the node that makes it: one step of a
+ * DequantizeLinear with one scale; and the resolution of onnxruntime's Sigmoid, which adds ½ to a rational function
+ * (MlasComputeLogistic), so that what it calls 0 may be 3e-8.
  */
 export function outputStep({ graph }: ModelProto, output: string): number {
   const node = graph!.node.find(({ output: outputs }) => outputs[0] === output)

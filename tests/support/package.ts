@@ -28,7 +28,10 @@ export function packLibrary(folder: string): Packed {
   return { file: join(folder, packed.filename), files: packed.files.map(({ path }) => path) }
 }
 
-/** A new project with the packed library installed, as a user would install it; nothing is downloaded, since it depends on nothing. */
+/**
+ * A new project with the packed library installed, as a user would install it; nothing is downloaded, since it depends
+ * on nothing.
+ */
 export function installInto(folder: string, packed: Packed): void {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }))

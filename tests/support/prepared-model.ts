@@ -3,7 +3,10 @@ import { dataStart } from '../../src/api/prepared/format.js'
 
 type Header = Record<string, never> & { variants: Record<string, never>[] }
 
-/** A prepared model whose header says something else, with the checksum of that: as somebody would write it who means to mislead. */
+/**
+ * A prepared model whose header says something else, with the checksum of that: as somebody would write it who means to
+ * mislead.
+ */
 export function withHeader(file: Uint8Array, change: (header: Header) => unknown): Uint8Array {
   const view = new DataView(file.buffer, file.byteOffset)
   const [length, beginning] = [view.getUint32(12, true), view.getUint32(20, true)]

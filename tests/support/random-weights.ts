@@ -5,10 +5,16 @@ import { createMessage } from '../../src/onnx/schema/table.js'
 import { decodeTensor, encodeTensor } from '../../src/onnx/tensor-proto.js'
 import { seeded } from './random.js'
 
-/** So many numbers of a weight are drawn; a prime, so that rows of a larger one are not alike. Networks of 60 million weights take seconds to draw. */
+/**
+ * So many numbers of a weight are drawn; a prime, so that rows of a larger one are not alike. Networks of 60 million
+ * weights take seconds to draw.
+ */
 const DRAWN = 65_537
 
-/** Uniform numbers for one weight by what reads it: He's scale for filters (arXiv:1502.01852), harmless ones for a BatchNormalization. */
+/**
+ * Uniform numbers for one weight by what reads it: He's scale for filters (arXiv:1502.01852), harmless ones for a
+ * BatchNormalization.
+ */
 function randomWeight(
   shape: readonly number[],
   reader: NodeProto | undefined,
@@ -41,9 +47,9 @@ function randomWeight(
 }
 
 /**
- * A model whose weights are constants made by ConstantOfShape, with seeded random weights in their place: such architectures are published
- * to be small files, and say nothing about values. What goes into a last Softmax becomes an output too, since the
- * probabilities of a random deep network are all 0 and 1.
+ * A model whose weights are constants made by ConstantOfShape, with seeded random weights in their place: such
+ * architectures are published to be small files, and say nothing about values. What goes into a last Softmax becomes an
+ * output too, since the probabilities of a random deep network are all 0 and 1.
  */
 export function withRandomWeights(model: ModelProto, seed = 1): ModelProto {
   const random = seeded(seed)

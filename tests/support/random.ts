@@ -2,7 +2,10 @@ import { isBig, type DType } from '../../src/core/dtype.js'
 import { hostZeros, type HostTensor } from '../../src/core/host.js'
 import type { Shape } from '../../src/core/shape.js'
 
-/** A seeded generator of numbers in [0, 1): "mulberry32" (Tommy Ettinger, public domain), good enough to fill test tensors. */
+/**
+ * A seeded generator of numbers in [0, 1): "mulberry32" (Tommy Ettinger, public domain), good enough to fill test
+ * tensors.
+ */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0
   return () => {
@@ -13,7 +16,10 @@ export function seeded(seed: number): () => number {
   }
 }
 
-/** A tensor of uniform numbers in [low, high); whole numbers for integer types, 0 or 1 for bool. float16-like types take bit patterns. */
+/**
+ * A tensor of uniform numbers in [low, high); whole numbers for integer types, 0 or 1 for bool. float16-like types take
+ * bit patterns.
+ */
 export function randomTensor(random: () => number, dtype: DType, shape: Shape, low = -1, high = 1): HostTensor {
   const tensor = hostZeros(dtype, shape)
   const data = tensor.data as { [i: number]: number | bigint; length: number }

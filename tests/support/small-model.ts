@@ -13,8 +13,8 @@ export function smallImage(): Float32Array {
 }
 
 /**
- * A convolutional classifier as small as it can be with everything that a test of the tools needs: a free batch size, a convolution, a pool, a
- * matrix product. image [N,1,12,12] → scores [N,5].
+ * A convolutional classifier as small as it can be with everything that a test of the tools needs: a free batch size, a
+ * convolution, a pool, a matrix product. image [N,1,12,12] → scores [N,5].
  */
 export function smallModel(): Uint8Array<ArrayBuffer> {
   const random = seeded(1)

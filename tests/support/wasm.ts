@@ -26,7 +26,10 @@ export function moduleOf(build: Compiled, set = 'inference'): WebAssembly.Module
 
 /** NaN as any float type, far from 0 as any integer: what is read without having been written shows in a result. */
 const CANARY = 0x7ff87ff8
-/** Canaries cost time: so many bytes of a block get them, and so many after the last block, for what is read past its end. */
+/**
+ * Canaries cost time: so many bytes of a block get them, and so many after the last block, for what is read past its
+ * end.
+ */
 const POISONED_BYTES = 1 << 20
 const POISONED_AFTER = 1 << 12
 
@@ -56,8 +59,8 @@ class PoisonedContext extends Context {
 const idle = new Map<Build, PoisonedContext[]>()
 
 /**
- * A context in which an earlier test has worked and that has given back all that it took, or a fresh one. Who is done with it hands it on with
- * {@link keepContext}, unless something went wrong.
+ * A context in which an earlier test has worked and that has given back all that it took, or a fresh one. Who is done
+ * with it hands it on with {@link keepContext}, unless something went wrong.
  */
 export function borrowContext(build: Build = 'simd'): Context {
   return idle.get(build)?.pop() ?? new PoisonedContext(moduleOf(build))
@@ -83,8 +86,8 @@ export function makeContext(build: Build = 'simd', limit?: number, threads = 1):
 }
 
 /**
- * The builds to test: those this engine can run and that support/set-up/build.ts has compiled. LANEWISE_BUILDS=relaxed leaves only that one, for a second
- * run of the same tests on a newer engine.
+ * The builds to test: those this engine can run and that support/set-up/build.ts has compiled. LANEWISE_BUILDS=relaxed
+ * leaves only that one, for a second run of the same tests on a newer engine.
  */
 export const builds: readonly Build[] = chosenBuilds()
 
@@ -101,8 +104,8 @@ function chosenBuilds(): readonly Build[] {
 type Kernel = (...args: number[]) => number
 
 /**
- * One instance of a build with a bump allocator over its memory, for tests of bare kernels. Every block has 64 guard bytes
- * after it, filled with a pattern that `checkGuards` looks for.
+ * One instance of a build with a bump allocator over its memory, for tests of bare kernels. Every block has 64 guard
+ * bytes after it, filled with a pattern that `checkGuards` looks for.
  */
 export class Wasm {
   readonly kernels: Record<string, Kernel>

@@ -44,7 +44,8 @@ export interface WrittenModel extends WrittenGraph {
 }
 
 /**
- * An ONNX file node by node, as other exporters write it: of any operator set, with any attribute, whatever the definitions of this library say.
+ * An ONNX file node by node, as other exporters write it: of any operator set, with any attribute, whatever the
+ * definitions of this library say.
  */
 export function writtenModel(model: WrittenModel): Uint8Array<ArrayBuffer> {
   const domains = { 'com.microsoft': 1, 'ai.onnx.ml': 3, ...model.domains }

@@ -68,7 +68,10 @@ export class GraphBuilder {
     return value
   }
 
-  /** A constant: a weight, a shape, an axis. @throws LanewiseError `E_TENSOR` for what is no tensor, `E_GRAPH` if the name is taken. */
+  /**
+   * A constant: a weight, a shape, an axis. @throws LanewiseError `E_TENSOR` for what is no tensor, `E_GRAPH` if the
+   * name is taken.
+   */
   constant(name: string, tensor: HostTensor | TensorLike): Value {
     const constant = constantFrom(name, tensor)
     const value = this.value(name)
@@ -79,8 +82,10 @@ export class GraphBuilder {
   /**
    * A node with one output; see {@link node} for several.
    *
-   * @param attributes - as ONNX names them. Lists may be typed arrays, tensors may be `Tensor`s, and an element type (Cast's `to`) may be a name.
-   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes or inputs, `E_VALUE` for arguments of wrong types.
+   * @param attributes - as ONNX names them. Lists may be typed arrays, tensors may be `Tensor`s, and an element type
+   *   (Cast's `to`) may be a name.
+   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes or inputs, `E_VALUE`
+   *   for arguments of wrong types.
    */
   op(
     type: string,
@@ -106,7 +111,8 @@ export class GraphBuilder {
     const label = name ?? this.unused(type)
     const checked = checkedNode({ type, inputs, attributes, domain, outputs, label }, valueItself)
     if (name !== undefined && outputs === 1 && this.names.has(name)) throw this.taken(name).at(type, name)
-    // No output of several has the node's own name: without this the next node would take it, and onnxruntime refuses that.
+    // No output of several has the node's own name: without this the next node would take it, and onnxruntime refuses
+    // that.
     if (name === undefined && outputs !== 1) this.names.add(label)
     const results = Array.from({ length: outputs }, (_, i) =>
       this.value(this.unused(outputs === 1 ? label : `${label}_${i}`)),
@@ -118,8 +124,8 @@ export class GraphBuilder {
   /**
    * Makes a value an output of the graph, under a name of its own if one is given.
    *
-   * @throws LanewiseError `E_GRAPH` for a value that this builder has not made (a body hands on one of the graph around it by giving it a name), or that is
-   *   an output already; `E_VALUE` for what is no value.
+   * @throws LanewiseError `E_GRAPH` for a value that this builder has not made (a body hands on one of the graph around
+   *   it by giving it a name), or that is an output already; `E_VALUE` for what is no value.
    */
   output(value: Value, name = valueItself(value)?.name): Value {
     if (!isValue(value))

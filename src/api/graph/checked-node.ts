@@ -55,7 +55,8 @@ const ended: Readonly<Record<string, string>> = { Upsample: 'Resize' }
  * Holds a node to its operator's definition.
  *
  * @param valueOf - the value that an input names; undefined for what names none.
- * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes, inputs or outputs, `E_VALUE` for what has the wrong type.
+ * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes, inputs or outputs,
+ *   `E_VALUE` for what has the wrong type.
  */
 export function checkedNode(wanted: Wanted, valueOf: (input: unknown) => Value | undefined): CheckedNode {
   const { type, inputs, domain, attributes, outputs, label } = wanted
@@ -122,7 +123,10 @@ export function constantFrom(name: string, given: unknown): HostTensor {
   return hostTensor(dtype, shape as readonly number[], data)
 }
 
-/** What an input is declared to be. @throws LanewiseError `E_VALUE` for an unknown type or kind, or a shape that is none. */
+/**
+ * What an input is declared to be. @throws LanewiseError `E_VALUE` for an unknown type or kind, or a shape that is
+ * none.
+ */
 export function declaredFrom(
   name: string,
   dtype: DType,

@@ -4,11 +4,13 @@ import { alike, named, Trial, type Row } from './node-trial.js'
 import { freeSizes, settingsOf, type Setting } from './trial-sizes.js'
 
 /**
- * Declares the types of a graph's outputs. Inference knows numbers only, so free sizes are tried by many sets of numbers, from 0 to millions: an axis that comes
- * out the same is fixed, one that takes the numbers of a name is that name, and any other is left open.
+ * Declares the types of a graph's outputs. Inference knows numbers only, so free sizes are tried by many sets of
+ * numbers, from 0 to millions: an axis that comes out the same is fixed, one that takes the numbers of a name is that
+ * name, and any other is left open.
  *
- * An operator may refuse all of them and still be right for others: sizes that must agree under different names, a size that must be a multiple. What
- * depends on free sizes is therefore only an error if no other choice helps; otherwise the axes that follow from it are left open.
+ * An operator may refuse all of them and still be right for others: sizes that must agree under different names, a size
+ * that must be a multiple. What depends on free sizes is therefore only an error if no other choice helps; otherwise
+ * the axes that follow from it are left open.
  *
  * @throws LanewiseError as an operator's inference does, in the names of the free sizes.
  */
@@ -21,8 +23,8 @@ export function declareOutputs(graph: Graph): void {
 }
 
 /**
- * The types of a graph's outputs: what the file declares, and where that says little, what follows from the inputs' types. Never an error: what cannot be
- * found out stays as it is declared.
+ * The types of a graph's outputs: what the file declares, and where that says little, what follows from the inputs'
+ * types. Never an error: what cannot be found out stays as it is declared.
  */
 export function describeOutputs(graph: Graph): (DeclaredType | undefined)[] {
   let found: Found | undefined

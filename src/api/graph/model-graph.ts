@@ -23,8 +23,8 @@ export type { NodeOptions } from './checked-node.js'
 const EDITS = 'add, insertAfter, replace and prune change the nodes of a graph'
 
 /**
- * A model to look at and to change: nodes in an order in which every value is made before it is read, at the newest operator semantics (whatever the file's
- * set was), with the model's own functions expanded. `exportModel` writes it.
+ * A model to look at and to change: nodes in an order in which every value is made before it is read, at the newest
+ * operator semantics (whatever the file's set was), with the model's own functions expanded. `exportModel` writes it.
  *
  * A value or node is named by itself or by its name.
  */
@@ -78,7 +78,10 @@ export class ModelGraph implements Graph {
     return readOnlySet(values, EDITS)
   }
 
-  /** @throws LanewiseError `E_GRAPH` if there is none of that name, or if it is a value of another graph; `E_VALUE` for what is neither name nor value. */
+  /**
+   * @throws LanewiseError `E_GRAPH` if there is none of that name, or if it is a value of another graph; `E_VALUE` for
+   *   what is neither name nor value.
+   */
   value(name: string | Value): Value {
     const { values } = this
     if (typeof name === 'string') for (const value of values) if (value.name === name) return value
@@ -126,7 +129,9 @@ export class ModelGraph implements Graph {
     return this.list.filter((node) => usedBy(node).includes(wanted))
   }
 
-  /** Gives a value another name. @throws LanewiseError `E_GRAPH` if that name is taken, `E_VALUE` for what is no name. */
+  /**
+   * Gives a value another name. @throws LanewiseError `E_GRAPH` if that name is taken, `E_VALUE` for what is no name.
+   */
   rename(value: string | Value, name: string): Value {
     const renamed = this.value(value)
     checkText('the name of a value', name)
@@ -161,7 +166,10 @@ export class ModelGraph implements Graph {
     if (!found) throw new LanewiseError('E_GRAPH', `no size of the graph is called "${name}"`, { actual: name })
   }
 
-  /** A constant for a node to read. @throws LanewiseError `E_GRAPH` if the name is taken, `E_TENSOR` for what is no tensor. */
+  /**
+   * A constant for a node to read. @throws LanewiseError `E_GRAPH` if the name is taken, `E_TENSOR` for what is no
+   * tensor.
+   */
   constant(name: string, tensor: HostTensor | TensorLike): Value {
     const constant = constantFrom(name, tensor)
     if ([...this.values].some((value) => value.name === name))
@@ -172,7 +180,8 @@ export class ModelGraph implements Graph {
   /**
    * Adds a node; nobody reads its outputs yet.
    *
-   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes, inputs or outputs, `E_VALUE` for arguments of wrong types.
+   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes, inputs or outputs,
+   *   `E_VALUE` for arguments of wrong types.
    */
   add(
     type: string,
@@ -194,8 +203,8 @@ export class ModelGraph implements Graph {
   }
 
   /**
-   * Everybody who reads a value reads another instead; where it is an output of the graph, the other takes its place and its name (by an Identity if it is an
-   * input or an output itself).
+   * Everybody who reads a value reads another instead; where it is an output of the graph, the other takes its place
+   * and its name (by an Identity if it is an input or an output itself).
    *
    * @param except - nodes that go on reading the first: those that make the second of it.
    * @throws LanewiseError `E_UNSUPPORTED` if a body of If, Loop or Scan reads it.
@@ -265,12 +274,13 @@ export class ModelGraph implements Graph {
   }
 
   /**
-   * The part of the graph between values, as a graph of its own, with values of its own by the same names: `inputs` become its inputs, and only what `outputs`
-   * need stays. Tensors of constants are shared.
+   * The part of the graph between values, as a graph of its own, with values of its own by the same names: `inputs`
+   * become its inputs, and only what `outputs` need stays. Tensors of constants are shared.
    *
-   * @param inputs - values to feed instead of computing them; the graph's inputs that are still needed are added. Types are declared where they are known.
-   * @throws LanewiseError `E_GRAPH` for a name that is not there, and for a value to feed that no output depends on; `E_VALUE` for no outputs, and for what are
-   *   no lists of values.
+   * @param inputs - values to feed instead of computing them; the graph's inputs that are still needed are added. Types
+   *   are declared where they are known.
+   * @throws LanewiseError `E_GRAPH` for a name that is not there, and for a value to feed that no output depends on;
+   *   `E_VALUE` for no outputs, and for what are no lists of values.
    */
   extract(outputs: readonly (string | Value)[], inputs: readonly (string | Value)[] = []): ModelGraph {
     checkList('the values to extract', outputs)
@@ -304,7 +314,10 @@ export class ModelGraph implements Graph {
     return part
   }
 
-  /** Infers the types of outputs that are not declared, and declares them. @throws LanewiseError if the shapes do not fit. */
+  /**
+   * Infers the types of outputs that are not declared, and declares them. @throws LanewiseError if the shapes do not
+   * fit.
+   */
   declareOutputs(): void {
     checkEnds(this)
     const before = new Map(this.outputs.map((value) => [value, value.declared]))
@@ -322,7 +335,10 @@ export class ModelGraph implements Graph {
     typeof input === 'string' || isValue(input) ? this.value(input) : undefined
 }
 
-/** What some values are made of: the values, and those of the sorted nodes that make them. Nothing is needed for values that are fed. */
+/**
+ * What some values are made of: the values, and those of the sorted nodes that make them. Nothing is needed for values
+ * that are fed.
+ */
 function neededFor(wanted: Iterable<Value>, nodes: readonly Node[], fed: ReadonlySet<Value> = new Set()) {
   const needed = new Set(wanted)
   const kept = nodes.toReversed().filter((node) => {
@@ -383,7 +399,8 @@ export interface LoadGraphOptions {
  * Reads an ONNX file to be looked at, changed and written again. Weights are views of the bytes.
  *
  * @param model - the bytes, or where they are.
- * @throws LanewiseError as `InferenceSession.create` does for files that cannot be read; `E_VALUE` for what is neither bytes nor a place.
+ * @throws LanewiseError as `InferenceSession.create` does for files that cannot be read; `E_VALUE` for what is neither
+ *   bytes nor a place.
  *
  * @example
  * import { loadGraph } from 'lanewise'

@@ -15,7 +15,9 @@ import {
 } from './other-sizes.js'
 import { PAIRS, unrelated, type Setting } from './trial-sizes.js'
 
-/** What a value is in each setting; undefined in those in which that is not known, or a node refuses what it is made of. */
+/**
+ * What a value is in each setting; undefined in those in which that is not known, or a node refuses what it is made of.
+ */
 export type Row = readonly (Inferred | undefined)[]
 
 /** What nodes make of their inputs in all settings. */
@@ -34,7 +36,8 @@ export class Trial {
   /**
    * What a node makes of what its inputs are.
    *
-   * @throws LanewiseError `E_GRAPH` if it is to make more outputs than it does; its own refusal if it takes no sizes whatever.
+   * @throws LanewiseError `E_GRAPH` if it is to make more outputs than it does; its own refusal if it takes no sizes
+   *   whatever.
    */
   of(node: Node, inputs: readonly (Row | undefined)[]): readonly (Row | undefined)[] {
     const there = this.settings.flatMap((_, s) => (inputs.every((row) => !row || row[s]) ? [s] : []))
@@ -54,7 +57,10 @@ export class Trial {
     return alike(row)
   }
 
-  /** What was made, but that sizes that come out the same have been held against sizes that no setting has: earlier nodes refuse many. */
+  /**
+   * What was made, but that sizes that come out the same have been held against sizes that no setting has: earlier
+   * nodes refuse many.
+   */
   private furtherApart(node: Node, given: readonly Given[], results: Results): readonly (Row | undefined)[] {
     const made = outputsOf(node, results)
     const taken = given.filter((_, g) => results[g])
@@ -126,7 +132,10 @@ export class Trial {
   }
 }
 
-/** What a node makes of what is given in each setting; undefined where it refuses, or where that depends on elements that are not known. */
+/**
+ * What a node makes of what is given in each setting; undefined where it refuses, or where that depends on elements
+ * that are not known.
+ */
 type Results = readonly (readonly Inferred[] | undefined)[]
 
 function tried(node: Node, settings: readonly Given[]): { results: Results; refusals: LanewiseError[] } {

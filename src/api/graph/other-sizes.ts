@@ -26,7 +26,8 @@ export interface Inputs {
 }
 
 /**
- * What of a node's inputs is free: axes that have the same numbers in all settings are one size. Elements that follow from free sizes count as unknown.
+ * What of a node's inputs is free: axes that have the same numbers in all settings are one size. Elements that follow
+ * from free sizes count as unknown.
  *
  * @returns undefined if even the number of axes depends on sizes.
  */
@@ -66,7 +67,9 @@ const TRIES = 2000
 const LIKELIEST = 24
 /** So many free sizes have more combinations than can be tried: that none of those tried is taken says nothing. */
 const MANY = 5
-/** Of so many only the likeliest combinations are tried: a refusal that speaks of their sizes may not be that of others. */
+/**
+ * Of so many only the likeliest combinations are tried: a refusal that speaks of their sizes may not be that of others.
+ */
 const SEVERAL = 3
 /** How many choices with one number for all sizes are compared. */
 const ALIKE = 4
@@ -88,14 +91,16 @@ interface Sample {
 }
 
 /**
- * What a node that refuses the numbers of the settings makes of others. Sizes that it may want follow from what is fixed: other sizes, its attributes, and
- * elements of its constants, with their sums, products and quotients. From the first choice that it takes, single sizes are changed, and pairs: an axis that is
- * one of the free sizes in all that it takes is that size, one that stays while they change is fixed, any other is open.
+ * What a node that refuses the numbers of the settings makes of others. Sizes that it may want follow from what is
+ * fixed: other sizes, its attributes, and elements of its constants, with their sums, products and quotients. From the
+ * first choice that it takes, single sizes are changed, and pairs: an axis that is one of the free sizes in all that it
+ * takes is that size, one that stays while they change is fixed, any other is open.
  *
  * @param budget - how many choices may be tried in all, counted down.
  * @param refusals - what the node said to the settings: numbers that it expected are tried early.
- * @returns for each output its axes (undefined where even their number depends on sizes); `'unknown'` if the outputs depend on elements that are not known, if
- *   the budget is spent, or if there are too many sizes to try; undefined if the node takes none of the choices.
+ * @returns for each output its axes (undefined where even their number depends on sizes); `'unknown'` if the outputs
+ *   depend on elements that are not known, if the budget is spent, or if there are too many sizes to try; undefined if
+ *   the node takes none of the choices.
  */
 export function otherwise(
   node: Node,
@@ -137,7 +142,10 @@ export function sameWords(refusals: readonly LanewiseError[]): boolean {
   return refusals.every(({ message }, i) => i >= 2 || message === refusals[0].message)
 }
 
-/** What a node makes of the same number for all free sizes of its inputs, for a few that are far apart: those that it takes. */
+/**
+ * What a node makes of the same number for all free sizes of its inputs, for a few that are far apart: those that it
+ * takes.
+ */
 export function trials(node: Node, inputs: Inputs): Sample[] {
   return FAR_APART.flatMap((number) => {
     const sizes = inputs.free.map(() => number)
@@ -201,7 +209,10 @@ function wholeNumbers(value: unknown): number[] {
   })
 }
 
-/** Numbers for so many sizes: the same for all, one that differs (channels are several times those of a group), then every combination of the likeliest. */
+/**
+ * Numbers for so many sizes: the same for all, one that differs (channels are several times those of a group), then
+ * every combination of the likeliest.
+ */
 function* choices(count: number, numbers: readonly number[]): Generator<number[]> {
   for (const number of numbers.slice(0, count > 0 ? TRIES : 1)) yield new Array<number>(count).fill(number)
   if (count < 2) return

@@ -7,8 +7,8 @@ type Size = string | { readonly value: Value; readonly axis: number }
 export type Setting = ReadonlyMap<Size, number>
 
 /**
- * Sizes so different that what is the same for all of them is fixed: nothing is left of 0, 1 is broadcast and squeezed, slices and windows have a few elements or
- * thousands. All above 1 are primes: nothing divides them by accident.
+ * Sizes so different that what is the same for all of them is fixed: nothing is left of 0, 1 is broadcast and squeezed,
+ * slices and windows have a few elements or thousands. All above 1 are primes: nothing divides them by accident.
  */
 export const WIDE: readonly number[] = [0, 1, 7, 1009, 65537, 16777259]
 /** What the least and the largest trial must be for a size to have been tried widely. */
@@ -21,7 +21,10 @@ const SMALL = 2
 /** Sizes of different names may have to agree. */
 const ALIKE = [7, 1009]
 
-/** Settings, by their places in {@link settingsOf}, that tell every size from every other: a node that takes both of a pair sets no condition. */
+/**
+ * Settings, by their places in {@link settingsOf}, that tell every size from every other: a node that takes both of a
+ * pair sets no condition.
+ */
 export const PAIRS: readonly (readonly [number, number])[] = [
   [0, 1],
   [2, 3],
@@ -56,7 +59,10 @@ export function settingsOf(free: readonly Size[]): Setting[] {
   })
 }
 
-/** Two numbers for every size, no two pairs with the same difference: what is a constant more than one size must not look like another. */
+/**
+ * Two numbers for every size, no two pairs with the same difference: what is a constant more than one size must not
+ * look like another.
+ */
 function differing(free: readonly Size[], from: number): Setting[] {
   const primes = primesFrom(from, 4 * free.length + 4)
   return [(i: number) => i, (i: number) => free.length + 3 * i].map(
@@ -64,7 +70,10 @@ function differing(free: readonly Size[], from: number): Setting[] {
   )
 }
 
-/** A number for a size that follows from others in a way that is not known: `index` counts such sizes, which must not look like each other. */
+/**
+ * A number for a size that follows from others in a way that is not known: `index` counts such sizes, which must not
+ * look like each other.
+ */
 export function unrelated(index: number, setting: number): number {
   return WIDE[(5 * setting + 2) % WIDE.length] + 11 + 13 * index
 }

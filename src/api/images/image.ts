@@ -1,4 +1,5 @@
-// Pictures of a browser as tensors, with the options and the results of onnxruntime-common. Loaded when a picture comes.
+// Pictures of a browser as tensors, with the options and the results of onnxruntime-common. Loaded when a picture
+// comes.
 import { LanewiseError } from '../../core/errors.js'
 import { tagOf } from '../../core/realm.js'
 import { canvasOf } from './image-data.js'
@@ -68,7 +69,8 @@ async function pictureOf(image: ImageSource, kind: string, options?: TensorFromI
   const height = resized ? resizedHeight : source.height
   if (kind === 'ImageData') {
     const data = image as ImageData
-    // With options, onnxruntime has a canvas copy even what keeps its size: colours that are nearly transparent lose digits there.
+    // With options, onnxruntime has a canvas copy even what keeps its size: colours that are nearly transparent lose
+    // digits there.
     if (!options) return data
     const context = canvasOf(width, height).getContext('2d') as CanvasRenderingContext2D
     context.putImageData(data, 0, 0)

@@ -7,9 +7,11 @@ import { lateParts } from '../late-parts.js'
 import type { SessionOptions, WasmModules } from '../session-options.js'
 
 /**
- * The compiled kernels for a session: those of the option `wasmModule`, or from where `env.wasm` says, or from this package.
+ * The compiled kernels for a session: those of the option `wasmModule`, or from where `env.wasm` says, or from this
+ * package.
  *
- * @throws LanewiseError `E_STATE` if they cannot be had, `E_EXTERNAL` if the network fails, `E_UNSUPPORTED` if the engine cannot run what is asked for.
+ * @throws LanewiseError `E_STATE` if they cannot be had, `E_EXTERNAL` if the network fails, `E_UNSUPPORTED` if the
+ *   engine cannot run what is asked for.
  */
 export async function loadKernels(options: SessionOptions): Promise<WebAssembly.Module> {
   const { build = 'auto', deterministic = false, wasmModule } = options
@@ -32,7 +34,8 @@ export async function loadKernels(options: SessionOptions): Promise<WebAssembly.
 }
 
 /**
- * The same without waiting: those of the option `wasmModule`, or that another session has loaded, or that the platform has at hand (Node, `lanewise/inline`).
+ * The same without waiting: those of the option `wasmModule`, or that another session has loaded, or that the platform
+ * has at hand (Node, `lanewise/inline`).
  *
  * @throws LanewiseError `E_STATE` if there are none, `E_VALUE` if the build that is wanted is not in `wasmModule`.
  */

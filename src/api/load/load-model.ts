@@ -169,7 +169,10 @@ function contextsNow(options: SessionOptions): (limit: number) => Context {
   return (limit) => new Context(module, limit, isThreaded(module), alone)
 }
 
-/** Whether a Softmax stands in the middle, that is attention's as a rule, or there are means and roots, as of a normalisation that is written out. */
+/**
+ * Whether a Softmax stands in the middle, that is attention's as a rule, or there are means and roots, as of a
+ * normalisation that is written out.
+ */
 function mayFuse({ graph }: ModelProto): boolean {
   const types = (graph?.node ?? []).map(({ opType }) => opType)
   return (
@@ -178,7 +181,10 @@ function mayFuse({ graph }: ModelProto): boolean {
   )
 }
 
-/** Loads the operators outside the common set. Returns what to say if they cannot be had and the model turns out to need one. */
+/**
+ * Loads the operators outside the common set. Returns what to say if they cannot be had and the model turns out to need
+ * one.
+ */
 async function loadRareOps(missing: () => boolean): Promise<string | undefined> {
   const { moreOps } = platform()
   if (!moreOps) return RARE

@@ -1,4 +1,5 @@
-// Kernels from other places than the package's own file, and what to do when they cannot be had. Loaded when one of these is so.
+// Kernels from other places than the package's own file, and what to do when they cannot be had. Loaded when one of
+// these is so.
 import { loadModule, type Build } from '../../../bindings/module.js'
 import { env, log } from '../../core/env.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -69,7 +70,8 @@ const REMEDIES =
 /** What a failure to load the kernels means, and what to do. Errors that say that already are passed through. */
 export function explained(error: unknown, file: string): unknown {
   if (error instanceof LanewiseError) {
-    // Sessions that are made at the same time wait for the same kernels and fail by the same error: what it says already is not added again.
+    // Sessions that are made at the same time wait for the same kernels and fail by the same error: what it says
+    // already is not added again.
     const add = (text: string, unless: string) => void (error.message.includes(unless) || (error.message += text))
     if (/content security policy|unsafe-eval|disallowed by embedder/i.test(error.message))
       add("; a Content-Security-Policy must have 'wasm-unsafe-eval' in its script-src", 'wasm-unsafe-eval')

@@ -7,7 +7,8 @@ import type { TensorType } from '../../ir/op.js'
  * The types of inputs that a session is warmed up for.
  *
  * @param shapes - of inputs by name; the others are as the model declares them.
- * @throws LanewiseError `E_VALUE` for a size that neither tells, a name that is no input, or a shape that the model does not take.
+ * @throws LanewiseError `E_VALUE` for a size that neither tells, a name that is no input, or a shape that the model
+ *   does not take.
  */
 export function warmUpTypes(
   graph: Graph,

@@ -33,10 +33,11 @@ export function attributesFrom(
 }
 
 /**
- * The raw form of a value given in TypeScript; numbers become `int` or `float` by the schema, lists (typed arrays among them) likewise. Where an operator
- * wants the number of an element type (Cast's `to`), its name will do.
+ * The raw form of a value given in TypeScript; numbers become `int` or `float` by the schema, lists (typed arrays among
+ * them) likewise. Where an operator wants the number of an element type (Cast's `to`), its name will do.
  *
- * @throws LanewiseError `E_GRAPH` naming the attribute if the value is of another kind; `E_VALUE` if it is a number that would not stay what it is.
+ * @throws LanewiseError `E_GRAPH` naming the attribute if the value is of another kind; `E_VALUE` if it is a number
+ *   that would not stay what it is.
  */
 export function rawAttribute(
   { kind, exact }: Pick<AttributeSpec<unknown>, 'kind' | 'exact'>,

@@ -1,4 +1,5 @@
-// What authors of operators are given, held to its arguments: the library's own operators, which the compiler has seen, do without.
+// What authors of operators are given, held to its arguments: the library's own operators, which the compiler has seen,
+// do without.
 import { checkArguments } from '../../core/arguments.js'
 import type { DType } from '../../core/dtype.js'
 import { isDType } from '../../core/dtype.js'
@@ -12,7 +13,8 @@ import * as op from '../../ir/op.js'
 import type { Address } from '../../ir/op.js'
 
 /**
- * Declares an operator. Its attributes are typed by the schema (none by default); which inputs are always there, by `arity` and `optional`.
+ * Declares an operator. Its attributes are typed by the schema (none by default); which inputs are always there, by
+ * `arity` and `optional`.
  *
  * @throws LanewiseError `E_VALUE` for what is no definition.
  */
@@ -27,13 +29,19 @@ export function plus(address: Address, bytes: number): Address {
   return op.plus(address, bytes)
 }
 
-/** Number of elements of a shape. @throws LanewiseError `E_TENSOR` if an axis is not a non-negative integer, `E_VALUE` for what is no list. */
+/**
+ * Number of elements of a shape. @throws LanewiseError `E_TENSOR` if an axis is not a non-negative integer, `E_VALUE`
+ * for what is no list.
+ */
 export function sizeOf(shape: Shape): number {
   checkArguments('sizeOf', { shape }, 'list')
   return shapes.sizeOf(shape)
 }
 
-/** The shape to which all of these broadcast. @throws LanewiseError `E_SHAPE` if they do not, `E_VALUE` for what is no list of sizes. */
+/**
+ * The shape to which all of these broadcast. @throws LanewiseError `E_SHAPE` if they do not, `E_VALUE` for what is no
+ * list of sizes.
+ */
 export function broadcastShapes(...given: readonly Shape[]): number[] {
   given.forEach((shape, i) => {
     checkArguments('broadcastShapes', { [`shape ${i}`]: shape }, 'numbers')
@@ -54,14 +62,20 @@ export function hostZeros(dtype: DType, shape: Shape): host.HostTensor {
   return host.hostZeros(dtype, shape)
 }
 
-/** A tensor around data that already has the storage of its type. @throws LanewiseError `E_TENSOR` if length or storage do not fit. */
+/**
+ * A tensor around data that already has the storage of its type. @throws LanewiseError `E_TENSOR` if length or storage
+ * do not fit.
+ */
 export function hostTensor(dtype: DType, shape: Shape, data: HostData): host.HostTensor {
   checkType(dtype)
   checkArguments('hostTensor', { shape, data }, 'list', 'list|bytes')
   return host.hostTensor(dtype, shape, data)
 }
 
-/** A tensor from plain numbers, e.g. `hostFrom('int64', [2], [3, 4])`. @throws LanewiseError `E_TENSOR` for another number of elements. */
+/**
+ * A tensor from plain numbers, e.g. `hostFrom('int64', [2], [3, 4])`. @throws LanewiseError `E_TENSOR` for another
+ * number of elements.
+ */
 export function hostFrom(dtype: DType, shape: Shape, values: readonly (number | bigint)[]): host.HostTensor {
   checkType(dtype)
   checkArguments('hostFrom', { shape, values }, 'list', 'list|bytes')

@@ -1,4 +1,5 @@
-// Emitters as operators of a user get them: what a mistake would make a trap, or memory that nobody wrote, is an error instead.
+// Emitters as operators of a user get them: what a mistake would make a trap, or memory that nobody wrote, is an error
+// instead.
 import { inferenceParameters, trainingParameters } from '../../../bindings/parameters.js'
 import { byteSize } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -235,7 +236,9 @@ function checkCall(kernel: string, args: readonly unknown[], training: boolean):
   }
 }
 
-/** Kernels that go through all their operands element by element: the place of the count, and those of the addresses. */
+/**
+ * Kernels that go through all their operands element by element: the place of the count, and those of the addresses.
+ */
 const straight: Readonly<Record<string, readonly [count: number, ...addresses: number[]]>> = {
   accumulate_f32: [2, 0, 1],
   binary_gradient_f32: [7, 1, 2, 3, 4, 5, 6],
@@ -250,8 +253,8 @@ const straight: Readonly<Record<string, readonly [count: number, ...addresses: n
 const elementBytes: Readonly<Record<string, number>> = { f64: 8, i64: 8, f32: 4, i32: 4, f16: 2, bf16: 2, i8: 1, u8: 1, bool: 1 } // prettier-ignore
 
 /**
- * How many bytes a kernel goes through from which of its addresses on, for those that operators are mostly made of: beyond the end of an operand lies what
- * belongs to others, and numbers made of it would look right.
+ * How many bytes a kernel goes through from which of its addresses on, for those that operators are mostly made of:
+ * beyond the end of an operand lies what belongs to others, and numbers made of it would look right.
  */
 function reachOf(kernel: string, args: readonly number[]): readonly (readonly [argument: number, bytes: number])[] {
   const stepped = (count: number, step: number) => (count > 0 ? 4 * ((count - 1) * step + 1) : 0)

@@ -11,11 +11,12 @@ import { guardedBackward, guardedEmit } from './guarded-emitter.js'
 import { fromSimple, type SimpleOp } from './simple-op.js'
 
 /**
- * Makes an operator known to sessions, `GraphBuilder`, `loadGraph` and, in training, `F.op`: one of functions of tensors, or a full definition made by
- * `defineOp`. One of the same name and domain is replaced; graph passes, which know what our operators do by their names, then leave its nodes as they are.
+ * Makes an operator known to sessions, `GraphBuilder`, `loadGraph` and, in training, `F.op`: one of functions of
+ * tensors, or a full definition made by `defineOp`. One of the same name and domain is replaced; graph passes, which
+ * know what our operators do by their names, then leave its nodes as they are.
  *
- * Tensors that its functions in TypeScript are given are copies, and so is what becomes of their results: a function may write into what it was given and
- * return the same memory again.
+ * Tensors that its functions in TypeScript are given are copies, and so is what becomes of their results: a function
+ * may write into what it was given and return the same memory again.
  *
  * @returns the definition.
  * @throws LanewiseError `E_VALUE` if it has no way to compute anything, or a field that is not what it must be.
@@ -90,8 +91,8 @@ function isArity(arity: unknown): boolean {
 }
 
 /**
- * The operator with functions that may do with their tensors what they like (memory and constants are shared with others), and with emitters that know what a
- * caller can get wrong.
+ * The operator with functions that may do with their tensors what they like (memory and constants are shared with
+ * others), and with emitters that know what a caller can get wrong.
  */
 function guarded(op: OpDefinition): OpDefinition {
   const { infer, emit, gradient, compute, work, values, control } = op

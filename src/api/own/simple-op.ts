@@ -23,7 +23,10 @@ export interface SimpleGradientContext<A> {
   readonly inputs: readonly Tensor[]
   /** All outputs, those too that the program has not asked for. */
   readonly outputs: readonly Tensor[]
-  /** The gradients by the outputs, all of them, float32 and in their shapes; zeros by one that the loss does not depend on, or that is of integers. */
+  /**
+   * The gradients by the outputs, all of them, float32 and in their shapes; zeros by one that the loss does not depend
+   * on, or that is of integers.
+   */
   readonly gradients: readonly Tensor[]
   /** The node's attributes, defaults filled in. */
   readonly attributes: A
@@ -43,7 +46,10 @@ export interface SimpleOp<S extends AttributeSchema> {
   readonly attributes?: S
   /** Types and shapes of the outputs. Left out where only `compute` can tell: the shapes depend on elements. */
   infer?(inputs: readonly TypeOfTensor[], attributes: AttributesOf<S>): readonly TypeOfTensor[]
-  /** The outputs, of the types and shapes that `infer` promised. The tensors it is given are its own, to change and to keep. */
+  /**
+   * The outputs, of the types and shapes that `infer` promised. The tensors it is given are its own, to change and to
+   * keep.
+   */
   compute(inputs: readonly Tensor[], attributes: AttributesOf<S>): readonly Tensor[]
   /** The gradients by the inputs, float32 and in their shapes; undefined by one that has none. */
   gradient?(context: SimpleGradientContext<AttributesOf<S>>): readonly (Tensor | undefined)[]

@@ -1,5 +1,6 @@
-// How a prepared model lies in its file (docs/guides/prepared-models.md): 32 bytes, a header of JSON, small blocks of data, and large ones. Blocks begin at
-// multiples of 64. A reader takes the first three at once, and large blocks when they are needed.
+// How a prepared model lies in its file (docs/guides/prepared-models.md): 32 bytes, a header of JSON, small blocks of
+// data, and large ones. Blocks begin at multiples of 64. A reader takes the first three at once, and large blocks when
+// they are needed.
 import { checksum } from '../../core/checksum.js'
 import { LanewiseError } from '../../core/errors.js'
 import { textOf } from '../../core/utf8.js'
@@ -10,7 +11,10 @@ import { PREPARED_MAGIC } from './is-prepared.js'
 const FORMAT = 1
 /** Blocks of so many bytes are read with the header. */
 export const SMALL_BYTES = 4096
-/** The bytes before the header: magic, format, length and checksum of the header, bytes of header and small blocks together, length of the file. */
+/**
+ * The bytes before the header: magic, format, length and checksum of the header, bytes of header and small blocks
+ * together, length of the file.
+ */
 const PREAMBLE = 32
 const ALIGN = 64
 

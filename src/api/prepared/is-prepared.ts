@@ -1,4 +1,7 @@
-/** What a prepared model begins with. Nothing that is text, and a line end of each kind, which transfers as text would change. */
+/**
+ * What a prepared model begins with. Nothing that is text, and a line end of each kind, which transfers as text would
+ * change.
+ */
 export const PREPARED_MAGIC: readonly number[] = [0x89, 0x4c, 0x57, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a]
 
 /** Whether bytes begin as a prepared model does: so few of them that a truncated one is told from other files, too. */

@@ -50,8 +50,8 @@ export function preparedFor({
  * Opens a prepared model.
  *
  * @param limit - the most bytes that it may have.
- * @throws LanewiseError `E_PARSE` if it is damaged, `E_UNSUPPORTED` if another version has written it, `E_EXTERNAL` if it cannot be read, `E_BUDGET` over the
- *   limit.
+ * @throws LanewiseError `E_PARSE` if it is damaged, `E_UNSUPPORTED` if another version has written it, `E_EXTERNAL` if
+ *   it cannot be read, `E_BUDGET` over the limit.
  */
 export function openPrepared(given: Uint8Array | PreparedSource, limit = Infinity): PreparedModel {
   const source = given instanceof Uint8Array ? sourceOfBytes(given) : given
@@ -134,7 +134,8 @@ class PreparedModel {
   /**
    * The graph, and the weights as they are packed.
    *
-   * @throws LanewiseError `E_PARSE` for what is damaged, `E_UNSUPPORTED` for other kernels and for operators that are not known.
+   * @throws LanewiseError `E_PARSE` for what is damaged, `E_UNSUPPORTED` for other kernels and for operators that are
+   *   not known.
    */
   *load(context: Context): Steps<{ imported: ImportedModel; prepared: Prepared }> {
     const variant = this.variant(context.build)

@@ -114,8 +114,8 @@ export interface BatchRunner {
 }
 
 /**
- * Whether rows may be run as one or apart. What the model declares is not enough (the first axis of a sequence is as free as that of a batch), so that it is tried: each of three rows
- * must give alone what it gives among the others.
+ * Whether rows may be run as one or apart. What the model declares is not enough (the first axis of a sequence is as
+ * free as that of a batch), so that it is tried: each of three rows must give alone what it gives among the others.
  */
 export async function takesBatches(runner: BatchRunner): Promise<boolean> {
   const { inputs, outputs } = runner.description

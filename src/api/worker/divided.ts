@@ -42,7 +42,8 @@ export class Divided {
   }
 
   /**
-   * The results of a batch whose parts run beside each other; undefined if the model takes no batches, or refuses a part: what is wrong the whole says.
+   * The results of a batch whose parts run beside each other; undefined if the model takes no batches, or refuses a
+   * part: what is wrong the whole says.
    *
    * @throws LanewiseError `E_STATE` as a run, and what is no error of the model or its inputs.
    */

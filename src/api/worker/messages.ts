@@ -10,7 +10,10 @@ import type { SessionOptions } from '../session-options.js'
 import { fromHost } from '../tensor.js'
 import { hostOf, isTensorLike, type ModelValue, type ValueMetadata } from '../value.js'
 
-/** A value as it is sent: a tensor, a sequence, a map, an optional that is empty; what is none of them goes as it is, to be refused where it arrives. */
+/**
+ * A value as it is sent: a tensor, a sequence, a map, an optional that is empty; what is none of them goes as it is, to
+ * be refused where it arrives.
+ */
 export type SentValue = HostTensor | readonly SentValue[] | ReadonlyMap<unknown, unknown> | null
 
 export type SentSettings = Pick<Env, 'logLevel' | 'debug' | 'wasm'>
@@ -99,7 +102,8 @@ export function receivedError({ code, message, stack, details }: SentError): Err
 }
 
 /**
- * A value to be sent. What is a part of a larger buffer, or in shared memory, is copied here: a view would take all of its buffer with it.
+ * A value to be sent. What is a part of a larger buffer, or in shared memory, is copied here: a view would take all of
+ * its buffer with it.
  *
  * @param transfer - receives the buffers that may go and not be copied, if they may.
  * @throws LanewiseError `E_TENSOR` naming it for a tensor that is none.

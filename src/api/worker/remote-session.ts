@@ -93,7 +93,8 @@ class Remote {
 /**
  * Makes a session in a worker, or in several.
  *
- * @throws LanewiseError as `InferenceSession.create`; `E_UNSUPPORTED` where there are no workers, and for what cannot be sent to one.
+ * @throws LanewiseError as `InferenceSession.create`; `E_UNSUPPORTED` where there are no workers, and for what cannot
+ *   be sent to one.
  */
 export async function createElsewhere(
   model: unknown,

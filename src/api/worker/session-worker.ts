@@ -15,7 +15,10 @@ function emptyTensor({ dtype, shape }: TensorType): Tensor {
   return fromHost({ dtype, shape, data: dtype === 'string' ? new Array<string>(size).fill('') : makeData(dtype, size) })
 }
 
-/** An operator that `registerOp` made known elsewhere is code, which cannot be sent: a model with a node of it is refused, whether we have one of its name or not. */
+/**
+ * An operator that `registerOp` made known elsewhere is code, which cannot be sent: a model with a node of it is
+ * refused, whether we have one of its name or not.
+ */
 function keepOut({ domain, name }: { readonly domain: string; readonly name: string }): void {
   const refuse = (): never => {
     throw new LanewiseError(

@@ -12,7 +12,10 @@ import { FeatureNetwork, pooledFeatures } from './features.js'
 
 /** Longer captions are no captions. */
 const MOST_WORDS = 30
-/** Of the searches with 3 sequences that were tried on 300 development pictures of Flickr8k: BLEU-4 20.4 with 0 and with 0.4, 20.2 with 0.7 and with 1 (of the file before: 18.0, 18.0, 17.9, 17.5). */
+/**
+ * Of the searches with 3 sequences that were tried on 300 development pictures of Flickr8k: BLEU-4 20.4 with 0 and with
+ * 0.4, 20.2 with 0.7 and with 1 (of the file before: 18.0, 18.0, 17.9, 17.5).
+ */
 const LENGTH_PENALTY = 0.4
 
 /** How a picture is described. */
@@ -51,8 +54,8 @@ export async function isCaptioner(file: string): Promise<boolean> {
 type Begun = Readonly<Record<string, Tensor>>
 
 /**
- * A captioner as a file: what it is told of a picture, its vocabulary and its two parts (the first state, and a step for each word). A captioner of features needs the
- * network that makes them.
+ * A captioner as a file: what it is told of a picture, its vocabulary and its two parts (the first state, and a step
+ * for each word). A captioner of features needs the network that makes them.
  */
 export class PictureCaptioner {
   static readonly name: string = 'PictureCaptioner'
@@ -73,8 +76,10 @@ export class PictureCaptioner {
 
   /**
    * @param file - a path, or the bytes of a file.
-   * @param options - `features`: where the ONNX file of MobileNetV2 is, or its bytes; asked for only by captioners of photographs.
-   * @throws LanewiseError `E_VALUE` for a file that is no captioner, `E_EXTERNAL` if the network of the features is not there.
+   * @param options - `features`: where the ONNX file of MobileNetV2 is, or its bytes; asked for only by captioners of
+   *   photographs.
+   * @throws LanewiseError `E_VALUE` for a file that is no captioner, `E_EXTERNAL` if the network of the features is not
+   *   there.
    */
   static async load(
     source: string | Uint8Array,

@@ -42,7 +42,9 @@ export function describeOptions(flags: Flags): Pick<DescribeOptions, 'beams' | '
   }
 }
 
-/** Measures a captioner on the pictures of a folder with captions; one of drawn scenes on scenes that it has not seen. */
+/**
+ * Measures a captioner on the pictures of a folder with captions; one of drawn scenes on scenes that it has not seen.
+ */
 export async function evaluateCaptioner(file: string, { flags, print, result }: Invocation): Promise<void> {
   const captioner = await PictureCaptioner.load(file, { features: () => featureModel(textFlag(flags, 'features')) })
   try {

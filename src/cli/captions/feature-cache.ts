@@ -15,7 +15,10 @@ const BATCH = 4
 
 /** Features of many pictures. A byte stands for 1/255 of the largest value of its picture. */
 export interface FeatureCache {
-  /** By the order of the names: `features` uint8 [N, places, channels] and `scale` float32 [N]; `mirrored` and `mirroredScale` where they were asked for. */
+  /**
+   * By the order of the names: `features` uint8 [N, places, channels] and `scale` float32 [N]; `mirrored` and
+   * `mirroredScale` where they were asked for.
+   */
   readonly fields: Fields
   readonly names: readonly string[]
   /** Pictures that could not be decoded, with the reason. */
@@ -43,7 +46,8 @@ async function openFeatures(path: string): Promise<FeatureCache> {
 }
 
 /**
- * Features of pictures in one file. What is there already is not made again: neither the file, nor the parts of a run that was broken off.
+ * Features of pictures in one file. What is there already is not made again: neither the file, nor the parts of a run
+ * that was broken off.
  *
  * @throws LanewiseError `E_VALUE` if no picture can be decoded, `E_STATE` if the file holds those of another network.
  */

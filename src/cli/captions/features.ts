@@ -34,7 +34,8 @@ export interface FeatureOptions {
 }
 
 /**
- * A network for classifying pictures without its end: MobileNetV2 without its last two layers gives 1280 numbers at each of 7×7 places of 224 pixels, 4×4 of 112.
+ * A network for classifying pictures without its end: MobileNetV2 without its last two layers gives 1280 numbers at
+ * each of 7×7 places of 224 pixels, 4×4 of 112.
  */
 export class FeatureNetwork {
   static readonly name: string = 'FeatureNetwork'
@@ -48,7 +49,10 @@ export class FeatureNetwork {
     readonly value: string,
   ) {}
 
-  /** @param source - a path, or the bytes of a file. @throws LanewiseError `E_VALUE` for a model that has no such value, and as `loadGraph` does. */
+  /**
+   * @param source - a path, or the bytes of a file. @throws LanewiseError `E_VALUE` for a model that has no such value,
+   *   and as `loadGraph` does.
+   */
   static async load(
     source: string | Uint8Array,
     { side = 224, pixels = 'imagenet', value }: FeatureOptions = {},
@@ -133,7 +137,10 @@ function pooledValue(graph: ModelGraph, path: string): Value {
   throw new LanewiseError('E_VALUE', `${path} pools nothing over the whole picture: say which value its features are`)
 }
 
-/** Places of a square grid that each place of a smaller one is the mean of, as in adaptive pooling: of 7 rows and 4, rows 0–1, 1–3, 3–5 and 5–6. */
+/**
+ * Places of a square grid that each place of a smaller one is the mean of, as in adaptive pooling: of 7 rows and 4,
+ * rows 0–1, 1–3, 3–5 and 5–6.
+ */
 export function pooledPlaces(from: number, to: number): number[][] {
   const cut = (i: number): [number, number] => [Math.floor((i * from) / to), Math.ceil(((i + 1) * from) / to)]
   return Array.from({ length: to * to }, (_, place) => {
@@ -145,7 +152,10 @@ export function pooledPlaces(from: number, to: number): number[][] {
   })
 }
 
-/** Means of features over a grid of so many rows and columns. @throws LanewiseError `E_SHAPE` if the features are no square of places, or fewer. */
+/**
+ * Means of features over a grid of so many rows and columns. @throws LanewiseError `E_SHAPE` if the features are no
+ * square of places, or fewer.
+ */
 export function pooledFeatures(features: PictureFeatures, grid: number): PictureFeatures {
   const { data, rows, columns, channels } = features
   if (rows === grid && columns === grid) return features

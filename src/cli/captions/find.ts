@@ -2,7 +2,10 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { LanewiseError } from '../../core/errors.js'
 
-/** What lies beside the repository for all that work with it: in `$LANEWISE_SHARED`, or `../shared`. Undefined if it is not there. */
+/**
+ * What lies beside the repository for all that work with it: in `$LANEWISE_SHARED`, or `../shared`. Undefined if it is
+ * not there.
+ */
 export function sharedPath(...parts: readonly string[]): string | undefined {
   const path = join(process.env.LANEWISE_SHARED ?? '../shared', ...parts)
   return existsSync(path) ? path : undefined
@@ -12,7 +15,8 @@ export function sharedPath(...parts: readonly string[]): string | undefined {
 const OWN = 'models/mobilenet-v2'
 
 /**
- * The file of MobileNetV2 that features are made by: the one that is named, `$LANEWISE_MOBILENET`, an ONNX file in `models/mobilenet-v2/`, or the shared one.
+ * The file of MobileNetV2 that features are made by: the one that is named, `$LANEWISE_MOBILENET`, an ONNX file in
+ * `models/mobilenet-v2/`, or the shared one.
  *
  * @throws LanewiseError `E_EXTERNAL` saying where it was looked for.
  */

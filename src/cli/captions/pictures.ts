@@ -18,7 +18,8 @@ const picture = /\.(png|jpe?g)$/i
 const DEPTH = 3
 
 /**
- * The pictures of an archive, or of a folder: files and archives in it, and in its folders, in the order of their names. A name that comes again is passed over.
+ * The pictures of an archive, or of a folder: files and archives in it, and in its folders, in the order of their
+ * names. A name that comes again is passed over.
  *
  * @param wanted - which names to read; by default all pictures.
  * @throws LanewiseError `E_EXTERNAL` if the folder cannot be read, `E_PARSE` for a damaged archive.

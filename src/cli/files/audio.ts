@@ -16,8 +16,8 @@ export const audioFlags: Readonly<Record<string, Flag>> = {
 }
 
 /**
- * A .wav file as an input of a model: samples −1 … 1 for floats, 16-bit numbers for integers. Where the model takes one channel it gets the mean of all;
- * where it takes so many samples, silence is added or the rest left out.
+ * A .wav file as an input of a model: samples −1 … 1 for floats, 16-bit numbers for integers. Where the model takes one
+ * channel it gets the mean of all; where it takes so many samples, silence is added or the rest left out.
  *
  * @param declared - the input's shape; a string is a size that is free.
  * @throws LanewiseError `E_TENSOR` if the input takes no sound, what {@link readWav} throws.
@@ -64,7 +64,9 @@ function mean(channels: readonly Float32Array<ArrayBuffer>[]): Float32Array<Arra
   return channels[0].map((_, i) => channels.reduce((sum, samples) => sum + samples[i], 0) / channels.length)
 }
 
-/** Which axis of [time], [batch, time], [channels, time], [batch, channels, time] or [batch, time, channels] is which. */
+/**
+ * Which axis of [time], [batch, time], [channels, time], [batch, channels, time] or [batch, time, channels] is which.
+ */
 function axesOf(
   input: string,
   declared: readonly (number | string)[],

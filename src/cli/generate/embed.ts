@@ -142,7 +142,9 @@ function textOf(line: string, field: string | undefined, at: string): Item {
   return { text, id: record.id === undefined ? {} : { id: record.id } }
 }
 
-/** A text's tokens, the last of its own left out where they are too many: what the model expects around a text stays. */
+/**
+ * A text's tokens, the last of its own left out where they are too many: what the model expects around a text stays.
+ */
 function shortened(
   tokens: Int32Array<ArrayBuffer>,
   tokenizer: FolderTokenizer,
@@ -170,7 +172,10 @@ async function longestOf(folder: string): Promise<number> {
   return said ?? Math.min(tokenizer ?? Infinity, model ?? Infinity)
 }
 
-/** What Sentence Transformers' modules do after the model. @throws LanewiseError `E_UNSUPPORTED` for modules beside pooling and normalisation. */
+/**
+ * What Sentence Transformers' modules do after the model. @throws LanewiseError `E_UNSUPPORTED` for modules beside
+ * pooling and normalisation.
+ */
 async function poolingOf(folder: string): Promise<{ pooling?: Pooling; normalize?: boolean }> {
   const modules = (await jsonIn(folder, 'modules.json')) as readonly Json[] | undefined
   const types = Array.isArray(modules)

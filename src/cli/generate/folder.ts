@@ -22,7 +22,9 @@ export async function tokenizerIn(folder: string): Promise<FolderTokenizer> {
   throw new LanewiseError('E_EXTERNAL', `${folder} has neither tokenizer.json nor tokenizer.model`)
 }
 
-/** The contents of a file of the folder; undefined if there is none. @throws LanewiseError `E_PARSE` if it is no JSON. */
+/**
+ * The contents of a file of the folder; undefined if there is none. @throws LanewiseError `E_PARSE` if it is no JSON.
+ */
 export async function jsonIn(folder: string, ...names: readonly string[]): Promise<Json | undefined> {
   const path = join(folder, ...names)
   if (!existsSync(path)) return undefined

@@ -6,7 +6,10 @@ import { READ_BATCH, type NumberReader, type Reading } from './reader.js'
 export interface Found {
   readonly box: Box
   readonly reading: Reading
-  /** How many windows around the place agree, weighted by how sure they are, those within it that see a part of the number included. */
+  /**
+   * How many windows around the place agree, weighted by how sure they are, those within it that see a part of the
+   * number included.
+   */
   readonly votes: number
 }
 
@@ -20,7 +23,9 @@ const LEAST = 14
 // What follows was chosen on a third of pictures 1–128 of svhn-real without their boxes.
 /** Readings less certain than this are noise. */
 const LEAST_PROBABILITY = 0.6
-/** Windows that see a part of a number count for it up to this share of those that see the whole, each group of them. */
+/**
+ * Windows that see a part of a number count for it up to this share of those that see the whole, each group of them.
+ */
 const MOST_SUPPORT = 0.5
 /** Windows that overlap less see different things. */
 const SAME_PLACE = 0.2
@@ -61,7 +66,8 @@ export interface ScanOptions {
 }
 
 /**
- * Looks for numbers in a whole grey photograph: the reader reads windows of several scales and shapes, and windows that overlap vote. The best first.
+ * Looks for numbers in a whole grey photograph: the reader reads windows of several scales and shapes, and windows that
+ * overlap vote. The best first.
  */
 export async function scan(
   reader: NumberReader,
@@ -83,8 +89,9 @@ export async function scan(
 export type Seen = Omit<Found, 'votes'>
 
 /**
- * The numbers that windows agree on, the best first. A digit fills many windows and is read in all of them, a whole number fits few: so what is read within a number's
- * box and is a part of it counts for the number, too, and votes count by the length.
+ * The numbers that windows agree on, the best first. A digit fills many windows and is read in all of them, a whole
+ * number fits few: so what is read within a number's box and is a part of it counts for the number, too, and votes
+ * count by the length.
  */
 export function voted(seen: readonly Seen[]): Found[] {
   const groups: { box: Box; reading: Reading; number: string; own: number }[] = []

@@ -7,8 +7,8 @@ import { writeAtomically } from '../../platform/node-files.js'
 import { textFlag, UsageError, type Command } from '../command.js'
 
 /**
- * How a bundle is compiled as CommonJS is, with what V8 kept of it. The file of that is: the length of the source in 4 bytes, the source (V8 itself looks at its
- * length alone, and a bundle may have been built anew), the cache.
+ * How a bundle is compiled as CommonJS is, with what V8 kept of it. The file of that is: the length of the source in 4
+ * bytes, the source (V8 itself looks at its length alone, and a bundle may have been built anew), the cache.
  */
 const compile = `const { readFileSync } = require('node:fs')
 const { createRequire, wrap } = require('node:module')

@@ -19,10 +19,11 @@ export interface Labelled {
 }
 
 /**
- * Examples of a folder of pictures, `.npy`, `.npz`, `.jsonl` or `.csv`, one row each. Labels are `labels.csv` or `labels.json` of a folder, else its folders; an
- * array or field `label` or `labels`.
+ * Examples of a folder of pictures, `.npy`, `.npz`, `.jsonl` or `.csv`, one row each. Labels are `labels.csv` or
+ * `labels.json` of a folder, else its folders; an array or field `label` or `labels`.
  *
- * @param classes - names of the classes in their order; without, labels are numbers, or the folders in the order of their names.
+ * @param classes - names of the classes in their order; without, labels are numbers, or the folders in the order of
+ *   their names.
  * @throws LanewiseError as reading does; `E_VALUE` for a label that is no class.
  */
 export async function labelledExamples(

@@ -17,18 +17,25 @@ export interface CsvFields extends CsvOptions {
   readonly features?: readonly string[]
   /** The column that becomes `label`. */
   readonly label?: string
-  /** Names of the classes: labels become int32, their places in the list. Without it they stay numbers, float32. `readCsv` finds them by itself for labels that are no numbers. */
+  /**
+   * Names of the classes: labels become int32, their places in the list. Without it they stay numbers, float32.
+   * `readCsv` finds them by itself for labels that are no numbers.
+   */
   readonly classes?: readonly string[]
 }
 
-/** Longer than any cell that is meant: a quotation mark that is never closed must not collect the rest of a large file. */
+/**
+ * Longer than any cell that is meant: a quotation mark that is never closed must not collect the rest of a large file.
+ */
 const MAX_CELL = 2 ** 20
 
 /**
- * The rows of a CSV text (RFC 4180: quoted cells may hold delimiters, line ends and doubled quotes; lines end in LF or CRLF). Empty lines are left out.
+ * The rows of a CSV text (RFC 4180: quoted cells may hold delimiters, line ends and doubled quotes; lines end in LF or
+ * CRLF). Empty lines are left out.
  *
  * @param source - the text, whole or in pieces, as strings or UTF-8.
- * @throws LanewiseError `E_PARSE` with the line: a quote that is not closed or stands inside a plain cell, a cell beyond 1 MiB, invalid UTF-8.
+ * @throws LanewiseError `E_PARSE` with the line: a quote that is not closed or stands inside a plain cell, a cell
+ *   beyond 1 MiB, invalid UTF-8.
  */
 export async function* csvRows(
   source: string | Uint8Array | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
@@ -120,7 +127,8 @@ class RowParser {
  * A table of numbers in memory: `features` [rows, columns] and, if one is named, `label` [rows].
  *
  * @returns the dataset and the names of its feature columns and classes.
- * @throws LanewiseError `E_PARSE` for rows of another length and cells that are no numbers, `E_VALUE` for a column that is not there.
+ * @throws LanewiseError `E_PARSE` for rows of another length and cells that are no numbers, `E_VALUE` for a column that
+ *   is not there.
  */
 export async function readCsv(
   source: Parameters<typeof csvRows>[0],

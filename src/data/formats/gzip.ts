@@ -20,7 +20,9 @@ export function inflated(bytes: Uint8Array, what: string, limit: number): Promis
   return unpacked('deflate', bytes, what, limit)
 }
 
-/** Unpacks gzip as it streams by. @throws whatever the pieces throw, and a TypeError if the data are damaged or cut off. */
+/**
+ * Unpacks gzip as it streams by. @throws whatever the pieces throw, and a TypeError if the data are damaged or cut off.
+ */
 export async function* gunzipPieces(pieces: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
   // An error of the source must come out as such, not as one of gzip.
   let failure: unknown

@@ -24,7 +24,8 @@ const DEFAULT_LIMIT = 2 ** 31
  * Reads an IDX file, plain or packed with gzip.
  *
  * @param what - the file's name, for messages.
- * @throws LanewiseError `E_PARSE` if it is none, is cut off or has bytes left over; `E_TENSOR` for impossible sizes; `E_BUDGET` if it unpacks to more than `limit` bytes.
+ * @throws LanewiseError `E_PARSE` if it is none, is cut off or has bytes left over; `E_TENSOR` for impossible sizes;
+ *   `E_BUDGET` if it unpacks to more than `limit` bytes.
  */
 export async function readIdx(bytes: Uint8Array, what = 'IDX file', limit = DEFAULT_LIMIT): Promise<Tensor> {
   checkArguments('readIdx', { bytes, what, limit }, 'bytes', 'string?', 'number?')
@@ -60,7 +61,10 @@ export function decodeIdx(bytes: Uint8Array, what = 'IDX file'): Tensor {
   return new Tensor(dtype, viewData(dtype, body.buffer, 0, size), dims)
 }
 
-/** Writes an IDX file. @throws LanewiseError `E_UNSUPPORTED` for types that IDX does not have, `E_VALUE` for an axis beyond 2^32 − 1. */
+/**
+ * Writes an IDX file. @throws LanewiseError `E_UNSUPPORTED` for types that IDX does not have, `E_VALUE` for an axis
+ * beyond 2^32 − 1.
+ */
 export function encodeIdx(tensor: Tensor): Uint8Array<ArrayBuffer> {
   checkArguments('encodeIdx', { tensor }, 'Tensor')
   const { type, dims, data } = tensor

@@ -5,7 +5,8 @@ import { sizeOf } from '../../core/shape.js'
 import { inflated } from './gzip.js'
 import { Tensor } from '../../api/tensor.js'
 
-// "MAT-File Format" (The MathWorks), level 5: elements of type and size, arrays as elements in an element, packed with zlib each.
+// "MAT-File Format" (The MathWorks), level 5: elements of type and size, arrays as elements in an element, packed with
+// zlib each.
 
 const TYPES: ReadonlyMap<number, NumericDType> = new Map([
   [1, 'int8'],
@@ -47,11 +48,13 @@ export function matVersion(bytes: Uint8Array): '5.0' | '7.3' | undefined {
 }
 
 /**
- * The numeric arrays of a MAT file of version 5 (what MATLAB's `save` and SciPy's `savemat` write), by their names. As MATLAB has it the first axis runs
- * fastest, so dims are given the other way round: an array 32×32×3×N becomes a tensor [N, 3, 32, 32].
+ * The numeric arrays of a MAT file of version 5 (what MATLAB's `save` and SciPy's `savemat` write), by their names. As
+ * MATLAB has it the first axis runs fastest, so dims are given the other way round: an array 32×32×3×N becomes a tensor
+ * [N, 3, 32, 32].
  *
  * @param what - the file's name, for messages.
- * @throws LanewiseError `E_PARSE` if it is damaged, cut off or none, `E_UNSUPPORTED` for version 7.3 (which is HDF5), `E_BUDGET` for arrays beyond the limit.
+ * @throws LanewiseError `E_PARSE` if it is damaged, cut off or none, `E_UNSUPPORTED` for version 7.3 (which is HDF5),
+ *   `E_BUDGET` for arrays beyond the limit.
  */
 export async function readMat(
   bytes: Uint8Array,

@@ -73,7 +73,10 @@ export function readNpyHead(path: string): { readonly dtype: DType; readonly sha
   })
 }
 
-/** Rows of the array in a file: no more than these are read, where they lie together. @throws LanewiseError as {@link readNpyHead}. */
+/**
+ * Rows of the array in a file: no more than these are read, where they lie together. @throws LanewiseError as
+ * {@link readNpyHead}.
+ */
 export function readNpyRows(path: string, from: number, to: number): HostTensor {
   return readNow(path, (read, size) => {
     const head = headOf(beginning(read, size), size, path)

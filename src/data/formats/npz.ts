@@ -15,10 +15,11 @@ const HEADER_BYTES = 2 ** 13
 const MOST_AFTER = 2 ** 16
 
 /**
- * The arrays of a NumPy .npz file, by name: each is unpacked when it is called for. Names in the file end in ".npy", the keys do not.
+ * The arrays of a NumPy .npz file, by name: each is unpacked when it is called for. Names in the file end in ".npy",
+ * the keys do not.
  *
- * @throws LanewiseError `E_TENSOR` if it is no zip archive, or two of its entries share bytes or a name; a call, also if the entry is no array; `E_BUDGET` if
- *   all that was called for takes more than 4 GiB.
+ * @throws LanewiseError `E_TENSOR` if it is no zip archive, or two of its entries share bytes or a name; a call, also
+ *   if the entry is no array; `E_BUDGET` if all that was called for takes more than 4 GiB.
  */
 export function readNpz(bytes: Uint8Array, what: string): Map<string, () => HostTensor> {
   const arrays = new Map<string, () => HostTensor>()

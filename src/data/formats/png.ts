@@ -15,7 +15,10 @@ export interface PngHeader {
   readonly palette: Uint8Array | undefined
   /** Alpha of the first indices; or the one grey value or colour that is transparent, as samples (11.3.1.1). */
   readonly transparency: readonly number[] | undefined
-  /** The file without all that does not make its pixels: texts and profiles, which may unpack to anything, and what follows the end. */
+  /**
+   * The file without all that does not make its pixels: texts and profiles, which may unpack to anything, and what
+   * follows the end.
+   */
   readonly bare: Uint8Array
 }
 
@@ -32,7 +35,8 @@ const depths: Readonly<Record<number, readonly number[]>> = {
  * Reads the chunks of a PNG and unpacks its data as far as the size allows.
  *
  * @param check - is given width and height before anything else is looked at.
- * @throws LanewiseError `E_PARSE` if chunks contradict each other, are cut off, or hold more or less data than there are pixels.
+ * @throws LanewiseError `E_PARSE` if chunks contradict each other, are cut off, or hold more or less data than there
+ *   are pixels.
  */
 export function readPng(bytes: Uint8Array, what: string, check: (width: number, height: number) => void): PngHeader {
   const fail = (reason: string): never => {

@@ -25,12 +25,14 @@ const LIMIT = 2 ** 28
 const REMARK_LIMIT = 2 ** 20
 
 /**
- * Files of a tar archive, plain or packed with gzip, one after the other as they stream by: nothing is unpacked to disk, and one wanted file at a time is in
- * memory. POSIX ustar and pax, and GNU's long names (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06).
+ * Files of a tar archive, plain or packed with gzip, one after the other as they stream by: nothing is unpacked to
+ * disk, and one wanted file at a time is in memory. POSIX ustar and pax, and GNU's long names
+ * (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06).
  *
  * @param source - a path, or the bytes in pieces.
  * @param what - the archive's name, for messages.
- * @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_PARSE` saying after which file it is damaged or cut off, `E_BUDGET` for a wanted file beyond the limit.
+ * @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_PARSE` saying after which file it is damaged or cut off,
+ *   `E_BUDGET` for a wanted file beyond the limit.
  */
 export async function* tarEntries(
   source: string | AsyncIterable<Uint8Array>,

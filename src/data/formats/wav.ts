@@ -19,7 +19,8 @@ const UNKNOWN_SIZE = 0xffffffff
 const MOST_CHANNELS = 64
 
 /**
- * Reads a WAV file: PCM of 8 to 32 bits, floats of 32 and 64 bits, A-law and μ-law (ITU-T G.711), with any number of channels; also RF64.
+ * Reads a WAV file: PCM of 8 to 32 bits, floats of 32 and 64 bits, A-law and μ-law (ITU-T G.711), with any number of
+ * channels; also RF64.
  *
  * @throws LanewiseError `E_PARSE` for what is no WAV file, `E_UNSUPPORTED` for other codecs.
  */

@@ -56,7 +56,10 @@ export function unbind(x: Variable, axis = 0): Variable[] {
   return split(x, 1, axis).map((part) => squeeze(part, [axis]))
 }
 
-/** The tensor at one place of an axis, which it has no more; a negative index counts from the end. @throws LanewiseError `E_VALUE` for a place that there is not. */
+/**
+ * The tensor at one place of an axis, which it has no more; a negative index counts from the end. @throws LanewiseError
+ * `E_VALUE` for a place that there is not.
+ */
 export function select(x: Variable, axis: number, index: number): Variable {
   checkArguments('F.select', { x, axis, index }, 'tensor', 'number', 'number')
 
@@ -108,7 +111,8 @@ export function repeatInterleave(x: Variable, times: number, axis: number): Vari
 }
 
 /**
- * Every place moved on by `shifts` along its axis; what falls off the end comes back at the beginning. Without axes the elements move as one list.
+ * Every place moved on by `shifts` along its axis; what falls off the end comes back at the beginning. Without axes the
+ * elements move as one list.
  *
  * @throws LanewiseError `E_VALUE` for another number of shifts than of axes.
  */
@@ -133,7 +137,8 @@ export function roll(x: Variable, shifts: PerAxis, axes?: PerAxis): Variable {
 }
 
 /**
- * Lists as axes of a grid: for lists of a and b places two tensors [a, b], of which the first varies along the first axis, the second along the second.
+ * Lists as axes of a grid: for lists of a and b places two tensors [a, b], of which the first varies along the first
+ * axis, the second along the second.
  *
  * @param options - `indexing`: with "xy" the first two axes are the other way round.
  */
@@ -178,7 +183,10 @@ export function diagonal(x: Variable, offset = 0, axis = 0, other = 1): Variable
   return indexSelect(flat, -1, numbers(x, places))
 }
 
-/** A list as the diagonal of a matrix that is 0 elsewhere, or the {@link diagonal} of a matrix. @throws LanewiseError `E_SHAPE` for another rank. */
+/**
+ * A list as the diagonal of a matrix that is 0 elsewhere, or the {@link diagonal} of a matrix. @throws LanewiseError
+ * `E_SHAPE` for another rank.
+ */
 export function diag(x: Variable, offset = 0): Variable {
   checkArguments('F.diag', { x, offset }, 'tensor', 'number?')
 
@@ -190,14 +198,20 @@ export function diag(x: Variable, offset = 0): Variable {
   return offset === 0 ? square : pad(square, [before, above, above, before])
 }
 
-/** The elements at these places of x, read as one list. @param indices - int32 or int64, of any shape; negative ones count from the end. */
+/**
+ * The elements at these places of x, read as one list. @param indices - int32 or int64, of any shape; negative ones
+ * count from the end.
+ */
 export function take(x: Variable, indices: Variable): Variable {
   checkArguments('F.take', { x, indices }, 'tensor', 'tensor')
 
   return indexSelect(reshape(x, [-1]), 0, indices)
 }
 
-/** The elements of x where the mask (bools that broadcast with it) holds, as a list. @throws LanewiseError `E_TENSOR` for a mask of another type. */
+/**
+ * The elements of x where the mask (bools that broadcast with it) holds, as a list. @throws LanewiseError `E_TENSOR`
+ * for a mask of another type.
+ */
 export function maskedSelect(x: Variable, mask: Variable): Variable {
   checkArguments('F.maskedSelect', { x, mask }, 'tensor', 'tensor')
 
@@ -233,7 +247,8 @@ export function diff(x: Variable, axis = -1): Variable {
 }
 
 /**
- * The windows of pictures as columns: [N, C, H, W] becomes [N, C·kernel, places], as `torch.nn.functional.unfold` makes them.
+ * The windows of pictures as columns: [N, C, H, W] becomes [N, C·kernel, places], as `torch.nn.functional.unfold` makes
+ * them.
  *
  * @throws LanewiseError `E_SHAPE` for another rank, or where no window fits.
  */
@@ -256,7 +271,8 @@ export function unfold(x: Variable, kernelSize: PerAxis, options: WindowOptions 
 }
 
 /**
- * The sum of windows that lie over each other, the other way round than {@link unfold}: [N, C·kernel, places] becomes [N, C, …outputSize].
+ * The sum of windows that lie over each other, the other way round than {@link unfold}: [N, C·kernel, places] becomes
+ * [N, C, …outputSize].
  *
  * @throws LanewiseError `E_SHAPE` for a number of channels or places that does not fit.
  */

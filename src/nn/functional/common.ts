@@ -94,7 +94,8 @@ export function perAxis(value: PerAxis, rank: number, what: string): readonly nu
 }
 
 /**
- * Masks of attention are over all keys: what ONNX makes of a shorter one, hiding the keys that it does not reach, is not what PyTorch does or anybody means.
+ * Masks of attention are over all keys: what ONNX makes of a shorter one, hiding the keys that it does not reach, is
+ * not what PyTorch does or anybody means.
  *
  * @throws LanewiseError `E_SHAPE` for a mask with another last axis.
  */
@@ -105,7 +106,8 @@ export function checkMasks(keys: number, ...masks: readonly (Variable | undefine
 }
 
 /**
- * Of predictions and targets one may be spread over the other, but not each over each: the mean of such a loss is a plausible number of nothing.
+ * Of predictions and targets one may be spread over the other, but not each over each: the mean of such a loss is a
+ * plausible number of nothing.
  *
  * @throws LanewiseError `E_SHAPE` for two shapes neither of which holds the other, such as [N, 1] and [N].
  */

@@ -32,7 +32,8 @@ export interface Drawn {
 const newTensor = { device: 'device', dtype: 'string' } as const
 
 /**
- * start, start + step … below end, as `torch.arange`: `arange(end)`, or `arange(start, end, step)`. int64 if all three are whole, else float32.
+ * start, start + step … below end, as `torch.arange`: `arange(end)`, or `arange(start, end, step)`. int64 if all three
+ * are whole, else float32.
  *
  * @throws LanewiseError `E_VALUE` for a step that is 0 or leads away from the end.
  */
@@ -135,7 +136,8 @@ export function eye(rows: number, columns: number = rows, options: NewTensor = {
 }
 
 /**
- * Random numbers, equally likely in [0, 1). Like all that is random in training they follow from the device's seed; an exported model draws its own.
+ * Random numbers, equally likely in [0, 1). Like all that is random in training they follow from the device's seed; an
+ * exported model draws its own.
  */
 export function rand(shape: Shape, options: Drawn = {}): Variable {
   checkArguments('F.rand', { shape, options }, 'numbers', { device: 'device' })
@@ -167,7 +169,8 @@ export function randnLike(x: Variable): Variable {
 }
 
 /**
- * Random whole numbers, equally likely from low to below high; int64. Drawn when it is called: an exported model keeps those that were drawn for it.
+ * Random whole numbers, equally likely from low to below high; int64. Drawn when it is called: an exported model keeps
+ * those that were drawn for it.
  *
  * @throws LanewiseError `E_VALUE` where there is no whole number between the two.
  */
@@ -181,7 +184,10 @@ export function randint(low: number, high: number, shape: Shape, options: Drawn 
   return device.constant(hostFrom('int64', shape, numbers))
 }
 
-/** 0 … count − 1 in random order; int64. Drawn when it is called: an exported model keeps the order that was drawn for it. */
+/**
+ * 0 … count − 1 in random order; int64. Drawn when it is called: an exported model keeps the order that was drawn for
+ * it.
+ */
 export function randperm(count: number, options: Drawn = {}): Variable {
   checkArguments('F.randperm', { count, options }, 'size', { device: 'device' })
   const { device = Device.current } = options
@@ -190,7 +196,8 @@ export function randperm(count: number, options: Drawn = {}): Variable {
 }
 
 /**
- * 1 with the probability that each element of p says, else 0, drawn as {@link rand} draws. What is drawn has no gradient.
+ * 1 with the probability that each element of p says, else 0, drawn as {@link rand} draws. What is drawn has no
+ * gradient.
  *
  * @throws LanewiseError `E_VALUE` for what is no probability.
  */
@@ -207,7 +214,9 @@ function elementsOf(x: Variable): number[] {
   return x.device.trace ? [] : Array.from(x.data() as ArrayLike<number | bigint>, Number)
 }
 
-/** −log(−log u) of random u: with it the largest of the logarithms of probabilities is a draw by those (Gumbel, 1954). */
+/**
+ * −log(−log u) of random u: with it the largest of the logarithms of probabilities is a draw by those (Gumbel, 1954).
+ */
 function gumbel(shape: Shape, device: Device): Variable {
   // Of 0, which is drawn once in 2²⁴ times, there is no logarithm.
   return neg(log(neg(log(add(rand(shape, { device }), 2 ** -26)))))
@@ -218,8 +227,8 @@ function gumbel(shape: Shape, device: Device): Variable {
  *
  * @param weights - [..., places], not negative.
  * @param options - `replacement`: a place may be drawn again.
- * @throws LanewiseError `E_VALUE` for more than there are places without replacement; for weights that are negative or not finite, and for a row with less
- * of them above 0 than are drawn.
+ * @throws LanewiseError `E_VALUE` for more than there are places without replacement; for weights that are negative or
+ * not finite, and for a row with less of them above 0 than are drawn.
  */
 export function multinomial(
   weights: Variable,
@@ -247,9 +256,11 @@ export function multinomial(
 }
 
 /**
- * A draw from classes that gradients go through: softmax((logits + Gumbel noise)/tau) along an axis (Jang et al., arXiv:1611.01144).
+ * A draw from classes that gradients go through: softmax((logits + Gumbel noise)/tau) along an axis (Jang et al.,
+ * arXiv:1611.01144).
  *
- * @param options - `tau`: the lower, the nearer to one of the classes. `hard`: exactly one of them, with the gradient of the soft draw.
+ * @param options - `tau`: the lower, the nearer to one of the classes. `hard`: exactly one of them, with the gradient
+ *   of the soft draw.
  */
 export function gumbelSoftmax(
   logits: Variable,

@@ -170,7 +170,8 @@ export function remainder(a: Variable, b: Variable | number): Variable {
 }
 
 /**
- * min(max(x, low), high); a bound that is left out does not count. The gradient is that of x within the bounds, the bounds themselves included.
+ * min(max(x, low), high); a bound that is left out does not count. The gradient is that of x within the bounds, the
+ * bounds themselves included.
  *
  * @throws LanewiseError `E_VALUE` without any bound.
  */
@@ -243,7 +244,10 @@ export function celu(x: Variable, alpha = 1): Variable {
 }
 
 const geluAttributes = { none: { approximate: 'none' }, tanh: { approximate: 'tanh' } }
-/** x·Φ(x) with the distribution function Φ of the normal distribution (Hendrycks & Gimpel, arXiv:1606.08415); `tanh` approximates it. */
+/**
+ * x·Φ(x) with the distribution function Φ of the normal distribution (Hendrycks & Gimpel, arXiv:1606.08415); `tanh`
+ * approximates it.
+ */
 export function gelu(x: Variable, approximate: 'none' | 'tanh' = 'none'): Variable {
   checkArguments('F.gelu', { x, approximate }, 'tensor', 'string?')
 

@@ -50,7 +50,10 @@ export function linear(x: Variable, weight: Variable, bias?: Variable): Variable
   return bias ? add(product, bias) : product
 }
 
-/** {@link linear} of rows as they lie in memory, whatever the order of the other axes: one product, which adds the bias as it goes. */
+/**
+ * {@link linear} of rows as they lie in memory, whatever the order of the other axes: one product, which adds the bias
+ * as it goes.
+ */
 function linearOfRows(x: Variable, weight: Variable, bias: Variable | undefined): Variable {
   const { order } = x.placed
   const lying = order.every((axis, place) => axis === place) ? x : transpose(x, order)
@@ -220,7 +223,10 @@ function lastAxes(x: Variable, sizes: number | readonly number[]): readonly numb
 
 /** What scaled dot-product attention may look at, and how it is scaled. */
 export interface AttentionOptions {
-  /** What broadcasts to [N, heads, queries, keys]: bool, true is seen (as in PyTorch's function of this name), or float32, which is added to the scores. */
+  /**
+   * What broadcasts to [N, heads, queries, keys]: bool, true is seen (as in PyTorch's function of this name), or
+   * float32, which is added to the scores.
+   */
   readonly attnMask?: Variable
   /** Share of the weights that is dropped. */
   readonly dropoutP?: number

@@ -53,7 +53,8 @@ export function log1p(x: Variable): Variable {
   checkArguments('F.log1p', { x }, 'tensor')
 
   const sum = add(x, 1)
-  // What rounding took from a small x is x − (sum − 1), without error (Sterbenz, 1974); it has no gradient, and the logarithm changes by it over the sum.
+  // What rounding took from a small x is x − (sum − 1), without error (Sterbenz, 1974); it has no gradient, and the
+  // logarithm changes by it over the sum.
   const small = clip(x, -1, 1)
   const lost = sub(small, sub(add(small, 1), 1))
   return add(log(sum), div(lost, clip(sum, 2 ** -24)))
@@ -127,7 +128,8 @@ function negative(x: Variable): Variable {
 export function atan2(y: Variable, x: Variable): Variable {
   checkArguments('F.atan2', { y, x }, 'tensor', 'tensor')
 
-  // The quotient that is within ±1. Of the other, which is not taken, the divisor is 1: a gradient that is not finite would stay so when it is multiplied by 0.
+  // The quotient that is within ±1. Of the other, which is not taken, the divisor is 1: a gradient that is not finite
+  // would stay so when it is multiplied by 0.
   const flat = ge(abs(x), abs(y))
   const atAxis = eq(x, 0)
   const rise = where(logicalAnd(flat, atAxis), 0, y)
@@ -151,7 +153,10 @@ export function logaddexp(a: Variable, b: Variable): Variable {
   return logsumexp(stack([expand(a, b.shape), expand(b, a.shape)]), [0])
 }
 
-/** x with other numbers for what is none: `nan` (0), and `posinf` and `neginf` (the largest float32 of each sign). Those get no gradient. */
+/**
+ * x with other numbers for what is none: `nan` (0), and `posinf` and `neginf` (the largest float32 of each sign). Those
+ * get no gradient.
+ */
 export function nanToNum(
   x: Variable,
   options: { readonly nan?: number; readonly posinf?: number; readonly neginf?: number } = {},

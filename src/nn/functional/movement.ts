@@ -146,7 +146,10 @@ export function embedding(indices: Variable, weight: Variable): Variable {
   return apply(weight.device, Gather, [weight, asIndices(indices)])[0]
 }
 
-/** Integers of any type as what kernels take: int32 or int64. Bools are 0 and 1. @throws LanewiseError `E_TENSOR` for floats. */
+/**
+ * Integers of any type as what kernels take: int32 or int64. Bools are 0 and 1. @throws LanewiseError `E_TENSOR` for
+ * floats.
+ */
 export function asIndices(x: Variable): Variable {
   checkArguments('F.asIndices', { x }, 'tensor')
 
@@ -163,7 +166,10 @@ export function asTargets(x: Variable): Variable {
   return x.dtype === 'float32' ? x : apply(x.device, Cast, [x], castAttributes('float32'))[0]
 }
 
-/** The slices of an axis at some places. @param indices - int32 or int64; a list, or of any shape, which then takes the axis's place. */
+/**
+ * The slices of an axis at some places. @param indices - int32 or int64; a list, or of any shape, which then takes the
+ * axis's place.
+ */
 export function indexSelect(x: Variable, axis: number, indices: Variable): Variable {
   checkArguments('F.indexSelect', { x, axis, indices }, 'tensor', 'number', 'tensor')
 
@@ -171,7 +177,8 @@ export function indexSelect(x: Variable, axis: number, indices: Variable): Varia
 }
 
 /**
- * `torch.gather`: from x, for every element of `indices`, the element at the same place but for `axis`, where the index says which.
+ * `torch.gather`: from x, for every element of `indices`, the element at the same place but for `axis`, where the index
+ * says which.
  *
  * @param indices - int32 or int64, of x's rank.
  */
@@ -182,8 +189,8 @@ export function gather(x: Variable, axis: number, indices: Variable): Variable {
 }
 
 /**
- * `torch.scatter`: x with the elements of `source` at the places that {@link gather} with these indices would take; with `reduction` they are added
- * and so on to what is there.
+ * `torch.scatter`: x with the elements of `source` at the places that {@link gather} with these indices would take;
+ * with `reduction` they are added and so on to what is there.
  */
 export function scatter(
   x: Variable,
@@ -218,9 +225,10 @@ const PAD_MODES = { constant: 'constant', reflect: 'reflect', replicate: 'edge',
 /**
  * More places around a tensor.
  *
- * @param pads - as `torch.nn.functional.pad` takes them: before and after the last axis, then the one before it, and so on. Negative ones take away.
- * @throws LanewiseError `E_VALUE` for a number of pads that is odd or more than two for each axis, and for a mode that there is none; `E_SHAPE` for more places
- * than can be mirrored, or gone round, once.
+ * @param pads - as `torch.nn.functional.pad` takes them: before and after the last axis, then the one before it, and so
+ *   on. Negative ones take away.
+ * @throws LanewiseError `E_VALUE` for a number of pads that is odd or more than two for each axis, and for a mode that
+ * there is none; `E_SHAPE` for more places than can be mirrored, or gone round, once.
  */
 export function pad(
   x: Variable,
@@ -257,7 +265,10 @@ export function pad(
   return apply(x.device, Pad, [x, numbers(x, list), constant, numbers(x, axes)], { mode: PAD_MODES[mode] })[0]
 }
 
-/** 1 at the place that each index names along a new last axis, else 0 (an index outside names none); float32 unless another type is wanted. */
+/**
+ * 1 at the place that each index names along a new last axis, else 0 (an index outside names none); float32 unless
+ * another type is wanted.
+ */
 export function oneHot(indices: Variable, classes: number, options: { readonly dtype?: DType } = {}): Variable {
   checkArguments('F.oneHot', { indices, classes, options }, 'tensor', 'number', { dtype: 'string' })
   const { dtype = 'float32' } = options
@@ -266,7 +277,10 @@ export function oneHot(indices: Variable, classes: number, options: { readonly d
   return apply(indices.device, OneHot, [indices, numbers(indices, [classes]), values], axisAttribute(-1))[0]
 }
 
-/** The lower triangle of each matrix, 0 elsewhere. @param diagonal - the last that is kept; 0 is the main one, above it positive. */
+/**
+ * The lower triangle of each matrix, 0 elsewhere. @param diagonal - the last that is kept; 0 is the main one, above it
+ * positive.
+ */
 export function tril(x: Variable, diagonal = 0): Variable {
   checkArguments('F.tril', { x, diagonal }, 'tensor', 'number?')
 

@@ -21,18 +21,20 @@ type Given = Readonly<Record<string, unknown>>
 const nothing: Given = {}
 
 /**
- * Any operator that has a forward, by its ONNX name ("Clip"; of another domain "com.microsoft::FastGelu") or its definition.
+ * Any operator that has a forward, by its ONNX name ("Clip"; of another domain "com.microsoft::FastGelu") or its
+ * definition.
  *
- * Attributes are those of the newest operator set; those of an older one are taken, too, where that has since made them inputs:
- * `op('Clip', [x], { min: 0, max: 6 })`, `op('ReduceSum', [x], { axes: [1] })`, `op('TopK', [x], { k: 3 })`.
+ * Attributes are those of the newest operator set; those of an older one are taken, too, where that has since made them
+ * inputs: `op('Clip', [x], { min: 0, max: 6 })`, `op('ReduceSum', [x], { axes: [1] })`, `op('TopK', [x], { k: 3 })`.
  *
  * @param inputs - in the operator's order; undefined for an optional one that is left out.
- * @param attributes - as ONNX names them; defaults are filled in, booleans are 0 and 1. An object that is used again is checked only once.
+ * @param attributes - as ONNX names them; defaults are filled in, booleans are 0 and 1. An object that is used again is
+ *   checked only once.
  * @param outputs - how many of the operator's outputs are wanted, from the first on.
  * @param device - where an operator without inputs makes its result; otherwise that of the inputs.
  * @returns the outputs, always as an array.
- * @throws LanewiseError `E_UNSUPPORTED` for a name that is not known and for operators over sequences, maps and graphs; `E_GRAPH` for inputs, attributes or
- * outputs that it does not have; as the operator's shape inference does.
+ * @throws LanewiseError `E_UNSUPPORTED` for a name that is not known and for operators over sequences, maps and graphs;
+ * `E_GRAPH` for inputs, attributes or outputs that it does not have; as the operator's shape inference does.
  */
 export function op<N extends OperatorName>(
   name: N,
@@ -114,8 +116,8 @@ function named(name: string): OpDefinition {
 const NEWEST = 1000
 
 /**
- * An operator in the form of an older operator set, brought to today's as an importer does: of the newest set that has these attributes. What the
- * upgrade puts before it is applied on the way.
+ * An operator in the form of an older operator set, brought to today's as an importer does: of the newest set that has
+ * these attributes. What the upgrade puts before it is applied on the way.
  */
 function applyOlder(
   device: Device,
@@ -206,7 +208,10 @@ class Looked extends Map<string, RawAttribute> {
   }
 }
 
-/** What attributes may mean that only an older form knows: its numbers are floats or whole, as they are not for the schema to say any more. */
+/**
+ * What attributes may mean that only an older form knows: its numbers are floats or whole, as they are not for the
+ * schema to say any more.
+ */
 function* readings(definition: OpDefinition, given: Given): Generator<Looked> {
   const present = Object.entries(given).filter(([, value]) => value !== undefined)
   const whole = present.some(([key, value]) => !Object.hasOwn(definition.attributes, key) && Number.isInteger(value))

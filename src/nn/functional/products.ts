@@ -85,7 +85,10 @@ export function pairwiseDistance(a: Variable, b: Variable, options: DistanceOpti
   return lengthOf(add(sub(a, b), eps), p, keepdim)
 }
 
-/** The distances of all vectors of a from all of b: [..., n, size] and [..., m, size] make [..., n, m]. It takes memory for n·m·size numbers. */
+/**
+ * The distances of all vectors of a from all of b: [..., n, size] and [..., m, size] make [..., n, m]. It takes memory
+ * for n·m·size numbers.
+ */
 export function cdist(a: Variable, b: Variable, options: { readonly p?: 1 | 2 } = {}): Variable {
   checkArguments('F.cdist', { a, b, options }, 'tensor', 'tensor', { p: 'number' })
 

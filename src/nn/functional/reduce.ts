@@ -49,8 +49,8 @@ export const norm = reduction(ReduceL2)
 /**
  * The variance over the given axes, or all. `var` by its other name.
  *
- * @param correction - what the number of elements is diminished by before it divides: 1 for the unbiased variance, as PyTorch has it by default, 0 for
- * the population's.
+ * @param correction - what the number of elements is diminished by before it divides: 1 for the unbiased variance, as
+ * PyTorch has it by default, 0 for the population's.
  */
 export function variance(x: Variable, axes?: readonly number[], keepdims = false, correction = 1): Variable {
   checkArguments('F.variance', { x, axes, keepdims, correction }, 'tensor', 'numbers?', 'boolean?', 'number?')
@@ -83,9 +83,15 @@ function place(op: { readonly name: string }) {
   }
 }
 
-/** The place of the largest element along an axis (of several equal ones the first), or in the tensor read as a list; int64. */
+/**
+ * The place of the largest element along an axis (of several equal ones the first), or in the tensor read as a list;
+ * int64.
+ */
 export const argmax = place(ArgMax)
-/** The place of the smallest element along an axis (of several equal ones the first), or in the tensor read as a list; int64. */
+/**
+ * The place of the smallest element along an axis (of several equal ones the first), or in the tensor read as a list;
+ * int64.
+ */
 export const argmin = place(ArgMin)
 
 /** Running sums along an axis. */
@@ -103,7 +109,8 @@ export function cumprod(x: Variable, axis: number): Variable {
 }
 
 /**
- * The k largest elements along an axis, the largest first (the smallest with `largest: false`), and their places (int64). NaN counts as largest.
+ * The k largest elements along an axis, the largest first (the smallest with `largest: false`), and their places
+ * (int64). NaN counts as largest.
  *
  * @throws LanewiseError `E_VALUE` for more than there are.
  */
@@ -136,9 +143,15 @@ function extreme(largest: boolean) {
   return find
 }
 
-/** The largest element, or with an axis those along it and their places (int64), as `torch.max`; of two tensors `maximum`. NaN is larger than all. */
+/**
+ * The largest element, or with an axis those along it and their places (int64), as `torch.max`; of two tensors
+ * `maximum`. NaN is larger than all.
+ */
 export const max = extreme(true)
-/** The smallest element, or with an axis those along it and their places (int64), as `torch.min`; of two tensors `minimum`. NaN is smaller than all. */
+/**
+ * The smallest element, or with an axis those along it and their places (int64), as `torch.min`; of two tensors
+ * `minimum`. NaN is smaller than all.
+ */
 export const min = extreme(false)
 
 /** What is not 0, as 1. */

@@ -4,7 +4,10 @@ import { LanewiseError } from '../../core/errors.js'
 import * as F from '../functional.js'
 import { reduced, type Reduction } from './losses.js'
 
-/** What stands for the logarithm of 0: far below that of any float32, and yet a number, so that differences of two are no NaN. */
+/**
+ * What stands for the logarithm of 0: far below that of any float32, and yet a number, so that differences of two are
+ * no NaN.
+ */
 const NEVER = -1e30
 
 /** What {@link ctc} takes for blank, and what becomes of impossible labels. */
@@ -18,14 +21,16 @@ export interface CtcOptions {
 }
 
 /**
- * Connectionist temporal classification (Graves et al., 2006): −log of the probability that the classes of the steps, with repetitions merged and blanks left
- * out, spell the labels. The forward recursion over the labels with blanks between them; its gradient is the tape's.
+ * Connectionist temporal classification (Graves et al., 2006): −log of the probability that the classes of the steps,
+ * with repetitions merged and blanks left out, spell the labels. The forward recursion over the labels with blanks
+ * between them; its gradient is the tape's.
  *
  * @param logProbabilities - [T, N, C], logarithms of probabilities.
  * @param targets - the labels of each example, none of them blank.
  * @param inputLengths - how many of the T steps count for each example; all by default.
  * @returns a scalar, or [N] with the reduction `none`.
- * @throws LanewiseError `E_VALUE` for labels or lengths that are out of range, `E_SHAPE` for another number of examples.
+ * @throws LanewiseError `E_VALUE` for labels or lengths that are out of range, `E_SHAPE` for another number of
+ *   examples.
  */
 export function ctc(
   logProbabilities: Variable,

@@ -14,7 +14,9 @@ function positive(name: string, value: number): void {
     throw new LanewiseError('E_VALUE', `${name} must be a number above 0, got ${value}`)
 }
 
-/** ½d² for differences up to `delta`, delta·(|d| − ½delta) beyond (Huber, 1964). @param x - any shape; `y` of the same. */
+/**
+ * ½d² for differences up to `delta`, delta·(|d| − ½delta) beyond (Huber, 1964). @param x - any shape; `y` of the same.
+ */
 export function huber(
   x: Variable,
   y: Variable,
@@ -31,7 +33,10 @@ export function huber(
   return reduced(F.mul(near, F.sub(distance, F.mul(near, 0.5))), reduction)
 }
 
-/** ½d²/beta for differences up to `beta`, |d| − ½beta beyond (Girshick, arXiv:1504.08083); with `beta` 0 the absolute difference. */
+/**
+ * ½d²/beta for differences up to `beta`, |d| − ½beta beyond (Girshick, arXiv:1504.08083); with `beta` 0 the absolute
+ * difference.
+ */
 export function smoothL1(
   x: Variable,
   y: Variable,
@@ -46,10 +51,12 @@ export function smoothL1(
 }
 
 /**
- * The Kullback–Leibler divergence Σ t·(log t − x) of a distribution t from one whose logarithms x are. `batchmean` divides by the number of examples and is
- * the divergence as mathematics has it; `mean` divides by the number of elements, as PyTorch's default does.
+ * The Kullback–Leibler divergence Σ t·(log t − x) of a distribution t from one whose logarithms x are. `batchmean`
+ * divides by the number of examples and is the divergence as mathematics has it; `mean` divides by the number of
+ * elements, as PyTorch's default does.
  *
- * @param x - logarithms of probabilities. @param target - probabilities of the same shape; with `logTarget` their logarithms.
+ * @param x - logarithms of probabilities. @param target - probabilities of the same shape; with `logTarget` their
+ *   logarithms.
  */
 export function klDiv(
   x: Variable,
@@ -117,8 +124,8 @@ export function cosineEmbedding(
 }
 
 /**
- * max(0, d(anchor, positive) − d(anchor, negative) + margin) with d the p-norm of the difference (Balntas et al., 2016). As in PyTorch `eps` is added to
- * every difference.
+ * max(0, d(anchor, positive) − d(anchor, negative) + margin) with d the p-norm of the difference (Balntas et al.,
+ * 2016). As in PyTorch `eps` is added to every difference.
  *
  * @param anchor - [N, size], as the other two.
  */
@@ -155,7 +162,10 @@ export function tripletMargin(
   return reduced(F.relu(F.add(F.sub(near, nearest), margin)), reduction)
 }
 
-/** max(0, margin − x[t] + x[c])^p averaged over the classes c ≠ t. @param x - [N, C]. @param targets - [N], int32 or int64. */
+/**
+ * max(0, margin − x[t] + x[c])^p averaged over the classes c ≠ t. @param x - [N, C]. @param targets - [N], int32 or
+ * int64.
+ */
 export function multiMargin(
   x: Variable,
   targets: Variable,
@@ -211,7 +221,10 @@ export function softMargin(x: Variable, y: Variable, reduction: Reduction = 'mea
   return reduced(F.softplus(F.neg(F.mul(y, x))), reduction)
 }
 
-/** The mean over the classes, the last axis, of the cross-entropies of sigmoid(x) with y of 0 and 1, one for each example. */
+/**
+ * The mean over the classes, the last axis, of the cross-entropies of sigmoid(x) with y of 0 and 1, one for each
+ * example.
+ */
 export function multiLabelSoftMargin(
   x: Variable,
   y: Variable,

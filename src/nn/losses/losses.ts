@@ -167,8 +167,9 @@ export function l1(x: Variable, y: Variable, reduction: Reduction = 'mean'): Var
 }
 
 /**
- * Cross-entropy of probabilities x with probabilities y: −y·log x − (1 − y)·log(1 − x). As in PyTorch logarithms are at least −100 and the gradient by x is
- * (x − y)/max(x·(1 − x), 1e-12), so that a prediction that is quite wrong still learns. Take {@link bceWithLogits} where there are scores.
+ * Cross-entropy of probabilities x with probabilities y: −y·log x − (1 − y)·log(1 − x). As in PyTorch logarithms are at
+ * least −100 and the gradient by x is (x − y)/max(x·(1 − x), 1e-12), so that a prediction that is quite wrong still
+ * learns. Take {@link bceWithLogits} where there are scores.
  *
  * @param x - within [0, 1]. @param y - of x's shape; it gets no gradient.
  */
@@ -210,7 +211,8 @@ export function bceWithLogits(x: Variable, y: Variable, given: Reduction | BceOp
 }
 
 /**
- * Cross-entropy of a sequence: the sum over time of the losses of the steps that the mask keeps, divided by the number of sequences.
+ * Cross-entropy of a sequence: the sum over time of the losses of the steps that the mask keeps, divided by the number
+ * of sequences.
  *
  * @param scores - [N, T, C]. @param targets - [N, T]. @param mask - [N, T], float32: 1 counts, 0 does not.
  */
@@ -225,8 +227,8 @@ export function temporalSoftmax(scores: Variable, targets: Variable, mask: Varia
 }
 
 /**
- * {@link crossEntropy} (its mean) of `x · weightᵀ + bias`, for vocabularies so large that the scores of all rows would not fit into memory: they are made
- * for a chunk of rows at a time, and once more for the gradient.
+ * {@link crossEntropy} (its mean) of `x · weightᵀ + bias`, for vocabularies so large that the scores of all rows would
+ * not fit into memory: they are made for a chunk of rows at a time, and once more for the gradient.
  *
  * @param x - [..., size]. @param weight - [classes, size]. @param bias - [classes], or undefined.
  * @param targets - class indices [...], any integers.

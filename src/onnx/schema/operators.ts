@@ -1,4 +1,5 @@
-// Made by scripts/operator-schemas.py from the schemas of ONNX 1.23.1 (https://github.com/onnx/onnx); how to read it: src/onnx/schemas.ts.
+// Made by scripts/operator-schemas.py from the schemas of ONNX 1.23.1 (https://github.com/onnx/onnx); how to read it:
+// src/onnx/schemas.ts.
 
 /** Sets of types that stand in {@link OPERATORS} by their number. */
 export const TYPE_SETS =

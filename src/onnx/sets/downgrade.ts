@@ -16,7 +16,8 @@ const ML = 'ai.onnx.ml'
 const IF_OF_SHAPES = 11
 
 /**
- * A node at today's semantics as nodes of an operator set of its domain, which mean the same there and have types that it allows.
+ * A node at today's semantics as nodes of an operator set of its domain, which mean the same there and have types that
+ * it allows.
  *
  * @throws LanewiseError `E_UNSUPPORTED` if that set cannot say it, with the lowest that can.
  */
@@ -54,7 +55,9 @@ export function canSay(node: Node, opset: number, around: Around): boolean {
   }
 }
 
-/** @throws LanewiseError `E_UNSUPPORTED` for an If whose branches make different shapes, in a set whose If makes one. */
+/**
+ * @throws LanewiseError `E_UNSUPPORTED` for an If whose branches make different shapes, in a set whose If makes one.
+ */
 function checkBranches(node: Node, opset: number, around: Around): void {
   if (!isOnnx(node) || node.op.name !== 'If' || opset >= IF_OF_SHAPES) return
   const [one, other] = bodiesOf(node).map((body) => {
@@ -134,7 +137,10 @@ function nameOutputs(node: WrittenNode, opset: number, around: Surroundings): vo
   )
 }
 
-/** @throws LanewiseError `E_UNSUPPORTED` if an operator set does not have an operator, or not with these inputs, outputs and attributes. */
+/**
+ * @throws LanewiseError `E_UNSUPPORTED` if an operator set does not have an operator, or not with these inputs, outputs
+ *   and attributes.
+ */
 function checkForm(node: WrittenNode, opset: number): void {
   const { type, domain, inputs, outputs, attributes } = node
   if (schemasOf(domain, type).length === 0) {

@@ -7,7 +7,10 @@ import { schemaAt, takes, type ValueType } from '../schemas.js'
 import { refuseTypes, type Group } from './type-groups.js'
 import { castNode, plain, type Rewrite, type Surroundings, type WrittenNode } from './written-node.js'
 
-/** Types that hold every value of a type: what is only moved or compared is the same in them. In the order in which they are taken. */
+/**
+ * Types that hold every value of a type: what is only moved or compared is the same in them. In the order in which they
+ * are taken.
+ */
 const wider: Partial<Record<DType, readonly DType[]>> = {
   bool: ['uint8', 'int32', 'int64', 'float32', 'float64'],
   int2: ['int8', 'int32', 'int64', 'float32', 'float64'],
@@ -56,8 +59,8 @@ function sameIn(node: WrittenNode, dtype: DType, other: DType): boolean {
 }
 
 /**
- * The nodes that stand for a node whose types its version in an operator set does not have: with casts to a type in which the result is the same, or of other
- * operators.
+ * The nodes that stand for a node whose types its version in an operator set does not have: with casts to a type in
+ * which the result is the same, or of other operators.
  *
  * @param wrong - what does not fit.
  * @throws LanewiseError `E_UNSUPPORTED` if there is no such type.
@@ -184,7 +187,10 @@ const otherWords = (): Readonly<Record<string, Rewrite>> => ({
   },
 })
 
-/** A Dropout that drops nothing, and its mask, which below set 12 said nothing: something or its contrary is true everywhere. */
+/**
+ * A Dropout that drops nothing, and its mask, which below set 12 said nothing: something or its contrary is true
+ * everywhere.
+ */
 export function withoutMask(node: WrittenNode, around: Surroundings): readonly WrittenNode[] {
   const [x] = node.inputs
   const [y, mask] = node.outputs

@@ -6,7 +6,10 @@ import { useSchemas } from '../schemas.js'
 
 let done = false
 
-/** Makes every operator set known to what writes graphs. Cast, which brings values to the types of a set, is one of the operators that every caller registers. */
+/**
+ * Makes every operator set known to what writes graphs. Cast, which brings values to the types of a set, is one of the
+ * operators that every caller registers.
+ */
 export function knowEverySet(): void {
   if (done) return
   done = true

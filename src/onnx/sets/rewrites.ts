@@ -288,7 +288,8 @@ function oneScale(node: WrittenNode, opset: number, around: Surroundings): undef
 }
 
 /**
- * Numbers of places, or of axes, that are constants and count from the end: until set 11 they counted from the front only.
+ * Numbers of places, or of axes, that are constants and count from the end: until set 11 they counted from the front
+ * only.
  *
  * @param axisCounted - along which places are counted; left out for numbers of axes.
  */

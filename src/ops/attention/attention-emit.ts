@@ -45,7 +45,10 @@ import { broadcastShapes, formatShape, type Shape } from '../../core/shape.js'
 import { plus, type Address, type Emitter, type Operand } from '../../ir/op.js'
 import { chooseKernel } from './variants.js'
 
-/** Vectors of heads in memory. Strides are in elements: from one example to the next, from head to head, from vector to vector, within a vector. */
+/**
+ * Vectors of heads in memory. Strides are in elements: from one example to the next, from head to head, from vector to
+ * vector, within a vector.
+ */
 export interface HeadsAt {
   readonly at: Address
   readonly strides: readonly [number, number, number, number]
@@ -72,18 +75,24 @@ export interface AttentionEmission {
   /** Elements of a vector must be neighbours. */
   readonly y: HeadsAt
   readonly mask?: MaskAt
-  /** Queries see keys up to their own place, which for query i is i + causal (or counted from the example's last key if there are `ends`). */
+  /**
+   * Queries see keys up to their own place, which for query i is i + causal (or counted from the example's last key if
+   * there are `ends`).
+   */
   readonly causal?: number
   /** How many keys a query sees at most, up to its own. */
   readonly window?: number
   /**
-   * How many keys each example has: an int32 per example, to which `add` is added. Where there are fewer than queries, those without a key are the last
-   * ones, or, padded in front, the first.
+   * How many keys each example has: an int32 per example, to which `add` is added. Where there are fewer than queries,
+   * those without a key are the last ones, or, padded in front, the first.
    */
   readonly ends?: { readonly at: Address; readonly add: number; readonly padded?: 'in front' }
   readonly scale: number
   readonly softcap?: number
-  /** NaN where the products and the softmax by themselves would make it: for a query that may see nothing, or from a hidden value that is NaN. */
+  /**
+   * NaN where the products and the softmax by themselves would make it: for a query that may see nothing, or from a
+   * hidden value that is NaN.
+   */
   readonly asWritten?: boolean
   /** For each head of queries the score of one more key, whose value is 0. */
   readonly sinks?: Address

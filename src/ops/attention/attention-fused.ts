@@ -29,8 +29,8 @@ export function fusedSizes(q: Shape, k: Shape, v: Shape): Sizes {
 }
 
 /**
- * What the pass fuse-attention makes of MatMul, Softmax, MatMul: softmax(scale · Q·K, masked)·V, K being transposed already. A mask of floats
- * is added; where one of bools is false, `fill` takes the score's place.
+ * What the pass fuse-attention makes of MatMul, Softmax, MatMul: softmax(scale · Q·K, masked)·V, K being transposed
+ * already. A mask of floats is added; where one of bools is false, `fill` takes the score's place.
  */
 export const FusedAttention = defineOp({
   name: 'FusedAttention',
@@ -77,12 +77,14 @@ export const FusedAttention = defineOp({
   },
 })
 
-/** What is added to a score, or put in its place, that no other score outweighs: its probability is 0, to the last bit. */
+/**
+ * What is added to a score, or put in its place, that no other score outweighs: its probability is 0, to the last bit.
+ */
 const FORBIDDING = -1e30
 
 /**
- * A mask that lets query i see keys up to i + shift and no further, as a constant of the model: then what it hides need not be computed. The shift, if it
- * is one.
+ * A mask that lets query i see keys up to i + shift and no further, as a constant of the model: then what it hides need
+ * not be computed. The shift, if it is one.
  */
 function causalShift(
   { dtype, shape, data }: HostTensor,

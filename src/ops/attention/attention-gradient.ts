@@ -52,8 +52,8 @@ function droppingTable(a: AttentionEmission, dropped: number): Int32Array {
 }
 
 /**
- * Gradients by queries, keys, values and an added mask. Probabilities are made again, a block of queries at a time: what is kept from the forward pass is
- * its result.
+ * Gradients by queries, keys, values and an added mask. Probabilities are made again, a block of queries at a time:
+ * what is kept from the forward pass is its result.
  */
 function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, dropped = 0, seed: Address | 0 = 0): void {
   const { attributes } = g
@@ -111,8 +111,8 @@ export const AttentionGradient: Gradient<AttentionAttributes> = {
 type DroppingAttributes = AttentionAttributes & { readonly dropout: number }
 
 /**
- * ONNX's Attention with a share of the probabilities dropped: an operator of training alone. The choice is RandomDropout's over the probabilities
- * [batch, heads, queries, keys].
+ * ONNX's Attention with a share of the probabilities dropped: an operator of training alone. The choice is
+ * RandomDropout's over the probabilities [batch, heads, queries, keys].
  */
 export const RandomAttention = defineOp({
   name: 'Attention',

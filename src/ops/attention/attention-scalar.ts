@@ -1,4 +1,5 @@
-// Scaled dot-product attention (Vaswani et al., 2017) in plain TypeScript, shared by every operator that is a form of it.
+// Scaled dot-product attention (Vaswani et al., 2017) in plain TypeScript, shared by every operator that is a form of
+// it.
 import type { Floats } from '../shared/scalar-floats.js'
 import { exp, tanh } from '../../core/scalar-functions.js'
 
@@ -11,7 +12,9 @@ export interface HeadView {
   readonly row: number
 }
 
-/** How much of the scores an operator hands out: as they are, after the soft cap, with the bias, or as probabilities. */
+/**
+ * How much of the scores an operator hands out: as they are, after the soft cap, with the bias, or as probabilities.
+ */
 export type ScoreStage = 0 | 1 | 2 | 3
 
 export interface AttentionJob {
@@ -110,8 +113,8 @@ export function normalize(row: Float64Array, sink = -Infinity): void {
 }
 
 /**
- * Past and new vectors of every head one after the other: [batch, heads, past + length, size]; or, where the past is in a buffer that has `room` for so many
- * vectors, a buffer like that.
+ * Past and new vectors of every head one after the other: [batch, heads, past + length, size]; or, where the past is in
+ * a buffer that has `room` for so many vectors, a buffer like that.
  */
 export function joined(
   past: Floats | undefined,

@@ -75,7 +75,10 @@ function maskMisfit(mask: Shape, scores: Shape): never {
   throw new LanewiseError('E_SHAPE', `a mask of shape ${formatShape(mask)} does not fit scores ${formatShape(scores)}`)
 }
 
-/** With four axes queries, keys and values as they lie, and the result like the queries, if elements of a vector are neighbours there. */
+/**
+ * With four axes queries, keys and values as they lie, and the result like the queries, if elements of a vector are
+ * neighbours there.
+ */
 export function attentionLayout({
   inputs,
   outputs,

@@ -11,7 +11,10 @@ import { product } from '../matmul/scalar-linear.js'
 import { defineOp, type RunBody } from '../../ir/op.js'
 import { tensorAt } from '../control/sequence.js'
 
-/** Attention whose scores and probabilities [batch, heads, queries, keys] may each go through a graph. All operands have four axes. */
+/**
+ * Attention whose scores and probabilities [batch, heads, queries, keys] may each go through a graph. All operands have
+ * four axes.
+ */
 export const FlexAttention = defineOp({
   name: 'FlexAttention',
   domain: 'ai.onnx.preview',

@@ -1,4 +1,5 @@
-// ONNX Runtime's GroupQueryAttention (docs/ContribOperators.md): attention over a cache of keys and values that may be larger than what is in it.
+// ONNX Runtime's GroupQueryAttention (docs/ContribOperators.md): attention over a cache of keys and values that may be
+// larger than what is in it.
 import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
@@ -80,8 +81,8 @@ function rotaryTables(e: Emitter<unknown>, size: number, count: number): Omit<Ro
 }
 
 /**
- * Causal attention with fewer heads of keys than of queries (Ainslie et al., 2023). `seqlens_k` holds each example's number of keys less
- * one; new keys are written after those that example has, into a cache that may be larger.
+ * Causal attention with fewer heads of keys than of queries (Ainslie et al., 2023). `seqlens_k` holds each example's
+ * number of keys less one; new keys are written after those that example has, into a cache that may be larger.
  */
 export const GroupQueryAttention = defineOp({
   name: 'GroupQueryAttention',

@@ -48,8 +48,8 @@ function sizesOf(
 const rules = ['linear', 'gated', 'delta', 'gated_delta']
 
 /**
- * A state S [key, value] per head: S ← e^decay ∘ S ("gated"), S ← S + k·β(v − Sᵀk)ᵀ ("delta") or S + k·vᵀ, y = scale · Sᵀq. The gated
- * delta rule is that of Yang, Kautz and Hatamizadeh, 2024.
+ * A state S [key, value] per head: S ← e^decay ∘ S ("gated"), S ← S + k·β(v − Sᵀk)ᵀ ("delta") or S + k·vᵀ, y = scale ·
+ * Sᵀq. The gated delta rule is that of Yang, Kautz and Hatamizadeh, 2024.
  */
 export const LinearAttention = defineOp({
   name: 'LinearAttention',
@@ -148,8 +148,8 @@ function width(shape: Shape, batch: number, length: number, allowed: readonly nu
 }
 
 /**
- * A depthwise convolution over time that looks back only; what it saw last is its state. X [batch, channels, length], W [channels, 1, taps],
- * state [batch, channels, taps − 1].
+ * A depthwise convolution over time that looks back only; what it saw last is its state. X [batch, channels, length], W
+ * [channels, 1, taps], state [batch, channels, taps − 1].
  */
 export const CausalConvWithState = defineOp({
   name: 'CausalConvWithState',

@@ -1,4 +1,5 @@
-// ONNX Runtime's Attention (domain com.microsoft, docs/ContribOperators.md), and what its other attention operators share with it.
+// ONNX Runtime's Attention (domain com.microsoft, docs/ContribOperators.md), and what its other attention operators
+// share with it.
 import { isFloat } from '../../core/dtype.js'
 import { BINARY_ADD, MASK_ADDED } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -77,7 +78,8 @@ interface KeyMask {
 }
 
 /**
- * Lengths [batch], or ends and starts [2 · batch], or 0 and 1 as [batch, keys], [batch, queries, keys] or [batch, 1, side, side].
+ * Lengths [batch], or ends and starts [2 · batch], or 0 and 1 as [batch, keys], [batch, queries, keys] or [batch, 1,
+ * side, side].
  *
  * @throws LanewiseError `E_SHAPE` for another form.
  */
@@ -181,7 +183,10 @@ export function emitUsed(
   return { at: batch === 1 ? used.at : emitRepeated(e, used.at, batch), add: length }
 }
 
-/** Copies new vectors after those that a buffer [batch, heads, rows, size] holds, which stays as it is otherwise; first the buffer, if it is to be elsewhere. */
+/**
+ * Copies new vectors after those that a buffer [batch, heads, rows, size] holds, which stays as it is otherwise; first
+ * the buffer, if it is to be elsewhere.
+ */
 export function emitBuffered(
   e: Emitter<unknown>,
   buffer: Address,

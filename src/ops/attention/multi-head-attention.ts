@@ -1,4 +1,5 @@
-// ONNX Runtime's MultiHeadAttention and DecoderMaskedMultiHeadAttention (domain com.microsoft, docs/ContribOperators.md): attention without its projections.
+// ONNX Runtime's MultiHeadAttention and DecoderMaskedMultiHeadAttention (domain com.microsoft,
+// docs/ContribOperators.md): attention without its projections.
 import { isFloat } from '../../core/dtype.js'
 import { BINARY_ADD } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -36,8 +37,8 @@ interface Packed extends Sizes {
 
 interface MultiHeadShapes extends Sizes {
   /**
-   * How keys and values come: head by head with the queries, after all the queries of a row, keys and values head by head, apart, or apart with heads first
-   * (cross attention).
+   * How keys and values come: head by head with the queries, after all the queries of a row, keys and values head by
+   * head, apart, or apart with heads first (cross attention).
    */
   readonly form: 'qkv' | 'rows' | 'kv' | 'apart' | 'heads'
 }
@@ -162,7 +163,10 @@ function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): P
   return { ...sizes, q: views[0], k: views[1], v: views[2] }
 }
 
-/** Attention of several heads, with masks, biases and a past; the past may be in a buffer that has room for more (`past_sequence_length`). */
+/**
+ * Attention of several heads, with masks, biases and a past; the past may be in a buffer that has room for more
+ * (`past_sequence_length`).
+ */
 export const MultiHeadAttention = defineOp({
   name: 'MultiHeadAttention',
   takes: isFloat,

@@ -2,8 +2,8 @@ import { float, int, required } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
 
 /**
- * onnxruntime's attention on quantised input and weights: Attention of what they stand for. Its products are then rounded as those of float32 are, not exact, which
- * is less than a step of the quantisation.
+ * onnxruntime's attention on quantised input and weights: Attention of what they stand for. Its products are then
+ * rounded as those of float32 are, not exact, which is less than a step of the quantisation.
  */
 export const QAttention = defineOp({
   name: 'QAttention',

@@ -1,4 +1,5 @@
-// Rotary position embeddings (Su et al., "RoFormer", 2021): ONNX's and ONNX Runtime's operators, and what GroupQueryAttention has of them.
+// Rotary position embeddings (Su et al., "RoFormer", 2021): ONNX's and ONNX Runtime's operators, and what
+// GroupQueryAttention has of them.
 import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { Layout, LayoutOperand, LayoutQuery } from '../../core/layout.js'
@@ -28,8 +29,8 @@ export interface RotaryTables {
 }
 
 /**
- * Rotates pairs of elements of a vector by the angles of its position: neighbours if `interleaved`, else the first half of the rotated part with its
- * second half.
+ * Rotates pairs of elements of a vector by the angles of its position: neighbours if `interleaved`, else the first half
+ * of the rotated part with its second half.
  */
 export function rotate(x: Floats, at: number, tables: RotaryTables, position: number, interleaved: boolean): void {
   const { cos, sin, pairs, positions } = tables
@@ -76,7 +77,10 @@ interface RotaryProblem {
   readonly rows: number
   /** Whether heads stand before the sequence (four axes) or within the last axis (three). */
   readonly split: boolean
-  /** A position for each vector, one for the first of each example, or none: then every vector has a row of angles of its own. */
+  /**
+   * A position for each vector, one for the first of each example, or none: then every vector has a row of angles of
+   * its own.
+   */
   readonly positions: 'each' | 'first' | 'none'
   readonly interleaved: boolean
 }

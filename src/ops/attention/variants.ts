@@ -1,5 +1,6 @@
-// Which way an attention is computed. `npm run bench -- kernels --variant attention/vector,attention/blocks --sweep` measures the ways against each
-// other around this threshold; the figures behind it are in docs/performance/sequence.md.
+// Which way an attention is computed. `npm run bench -- kernels --variant attention/vector,attention/blocks --sweep`
+// measures the ways against each other around this threshold; the figures behind it are in
+// docs/performance/sequence.md.
 import { firstThatPays, type Variant } from '../../core/variants.js'
 
 interface Case {

@@ -15,7 +15,9 @@ import { picked, stacked, tensorAt } from './sequence.js'
 /** Tensors that follow each other in memory take no more than so many bytes, unless one does. */
 const STRETCH = 2 ** 20
 
-/** Tensors of one type and shape that iterations hand out, to be stacked at the end; refuses more than the memory limit. */
+/**
+ * Tensors of one type and shape that iterations hand out, to be stacked at the end; refuses more than the memory limit.
+ */
 class HandedOut {
   private first: HostTensor | undefined
   private count = 0

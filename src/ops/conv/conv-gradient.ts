@@ -12,7 +12,10 @@ import { flatWindowTable, threeAxes, windowTable, type Window } from '../pool/wi
 
 const plain = { bias: 0, residual: 0, activation: { code: UNARY_NONE, a: 0, b: 0 } } as const
 
-/** What a convolution did, or the one that a transposed convolution is the transpose of: from `x` to `y`, whichever of them was the input. */
+/**
+ * What a convolution did, or the one that a transposed convolution is the transpose of: from `x` to `y`, whichever of
+ * them was the input.
+ */
 interface Correlation {
   /** [N, C, spatial …], channels-last. */
   readonly x: Operand
@@ -24,7 +27,10 @@ interface Correlation {
   readonly group: number
 }
 
-/** By the input: a convolution or transposed convolution of dY; by the weights: products of X under every tap with dY; by the bias: a sum. */
+/**
+ * By the input: a convolution or transposed convolution of dY; by the weights: products of X under every tap with dY;
+ * by the bias: a sum.
+ */
 export const ConvGradient: Gradient<ConvAttributes> = {
   op: Conv,
   inputs: [0, 1, 2],
@@ -43,7 +49,9 @@ export const ConvGradient: Gradient<ConvAttributes> = {
   },
 }
 
-/** The input's gradient is the convolution that this is the transpose of; for the weights the two images change places. */
+/**
+ * The input's gradient is the convolution that this is the transpose of; for the weights the two images change places.
+ */
 export const ConvTransposeGradient: Gradient<TransposeAttributes> = {
   op: ConvTranspose,
   inputs: [0, 1, 2],
@@ -161,7 +169,10 @@ function emitWeightGradient(g: GradientEmitter<unknown>, correlation: Correlatio
   if (!direct) emitReorder(g, 'float32', [group, taps, inputs, outputs], [0, 1, 2, 3], [0, 3, 2, 1], to, dw.at)
 }
 
-/** Whether sums over transformed tiles are faster than sums over pixels: the evidence is in docs/performance/training.md. */
+/**
+ * Whether sums over transformed tiles are faster than sums over pixels: the evidence is in
+ * docs/performance/training.md.
+ */
 function winogradPays(
   m: number,
   r: number,

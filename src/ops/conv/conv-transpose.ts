@@ -26,7 +26,10 @@ export interface Geometry {
   readonly output: readonly number[]
 }
 
-/** Inputs: X [N, C, spatial …], W [C, M/group, kernel …], B [M]; graph passes may add a residual of Y's shape as input 3. */
+/**
+ * Inputs: X [N, C, spatial …], W [C, M/group, kernel …], B [M]; graph passes may add a residual of Y's shape as
+ * input 3.
+ */
 export const ConvTranspose = defineOp({
   name: 'ConvTranspose',
   arity: [2, 4],
@@ -143,7 +146,8 @@ export function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, 
         `strides, dilations and kernel make an output of ${size} before padding is cut off`,
       )
   if (wanted) {
-    // What is too much is cut off on both sides; of an odd number SAME_UPPER cuts one more at the end, the others at the beginning.
+    // What is too much is cut off on both sides; of an odd number SAME_UPPER cuts one more at the end, the others at
+    // the beginning.
     const total = whole.map((size, i) => Math.max(0, size - wanted[i]))
     const begin = total.map((pad) => (attributes.auto_pad === 'SAME_UPPER' ? Math.floor(pad / 2) : Math.ceil(pad / 2)))
     return checked({ kernel, strides, dilations, begin, output: wanted })

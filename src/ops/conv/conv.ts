@@ -22,7 +22,10 @@ export interface ConvAttributes {
   readonly group: number
 }
 
-/** Inputs: X [N, C, spatial …], W [M, C/group, kernel …], B [M]; graph passes may add a residual of Y's shape as input 3. */
+/**
+ * Inputs: X [N, C, spatial …], W [M, C/group, kernel …], B [M]; graph passes may add a residual of Y's shape as
+ * input 3.
+ */
 export const Conv = defineOp({
   name: 'Conv',
   arity: [2, 4],
@@ -45,8 +48,8 @@ export const Conv = defineOp({
     const activation = e.fused.activation ?? none
     const problem: ConvProblem = { x, w, y, window, group, bias, residual, activation }
     const kernel = chooseKernel(e, problem)
-    // What the kernels do not apply in registers is faster over the whole result than in the short stretches they work on
-    // (docs/performance/elementwise.md).
+    // What the kernels do not apply in registers is faster over the whole result than in the short stretches they work
+    // on (docs/performance/elementwise.md).
     const inRegisters = activation.code <= UNARY_LEAKY_RELU
     kernel.emit(e, inRegisters ? problem : { ...problem, activation: none })
     if (!inRegisters) e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
@@ -54,7 +57,10 @@ export const Conv = defineOp({
   },
 })
 
-/** The output in the memory of the residual, if nobody else needs that: kernels read it where they write. Unless it is the image, too. */
+/**
+ * The output in the memory of the residual, if nobody else needs that: kernels read it where they write. Unless it is
+ * the image, too.
+ */
 export function outputOver(e: Emitter<unknown>): Operand {
   const { residual } = e.fused
   if (residual === undefined || e.input(residual).constant || e.input(residual).at.block === e.input(0).at.block)

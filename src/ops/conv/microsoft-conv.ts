@@ -1,5 +1,5 @@
-// ONNX Runtime's convolutions (domain com.microsoft): fused with a sum and an activation; channels-last, where they and poolings are the standard ones between
-// two Transposes, which move nothing.
+// ONNX Runtime's convolutions (domain com.microsoft): fused with a sum and an activation; channels-last, where they and
+// poolings are the standard ones between two Transposes, which move nothing.
 import { floats, int, string } from '../../ir/attributes.js'
 import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 import { becomeActivation, take, valueOf } from '../elementwise/fused-activation.js'

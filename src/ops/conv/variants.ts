@@ -1,5 +1,6 @@
-// Which way a convolution is computed. `npm run bench -- kernels --variant conv/A,conv/B --sweep` measures ways against each other on
-// layers around these thresholds; the figures behind them are in docs/performance/narrow.md, winograd.md and gemm.md.
+// Which way a convolution is computed. `npm run bench -- kernels --variant conv/A,conv/B --sweep` measures ways against
+// each other on layers around these thresholds; the figures behind them are in docs/performance/narrow.md, winograd.md
+// and gemm.md.
 import {
   DEPTHWISE_IMAGE,
   DEPTHWISE_LINES,
@@ -41,15 +42,24 @@ const FEW_READINGS = 3
 /** Along one axis: never few. */
 const MANY_PIXELS = 64
 
-/** An image of more bytes than that is not kept in the second-level cache: --variant conv/depthwise/image,conv/depthwise/ring */
+/**
+ * An image of more bytes than that is not kept in the second-level cache: --variant
+ * conv/depthwise/image,conv/depthwise/ring
+ */
 const FAR_IMAGE = 1 << 20
 /** Pixels a multiple of so many floats apart fall into few sets of the first-level cache: the same command. */
 const CROWDED_PITCH = 256
 
-/** Up to so many channels tiles on short kernel rows beat Winograd's transforms: --variant conv/direct/tiles,conv/winograd/4x4 */
+/**
+ * Up to so many channels tiles on short kernel rows beat Winograd's transforms: --variant
+ * conv/direct/tiles,conv/winograd/4x4
+ */
 const TILES_BEFORE_WINOGRAD = 3
 
-/** From so many pixels on Winograd pays even if the filters are transformed at every run (a training): npm run bench -- train */
+/**
+ * From so many pixels on Winograd pays even if the filters are transformed at every run (a training): npm run bench --
+ * train
+ */
 const REPACKED_PIXELS = 192
 
 /** Up to so many filters per group a matrix product per group is too narrow: --variant conv/grouped,conv/im2col */
@@ -136,7 +146,10 @@ function directVariant(kind: DirectKind, condition: (problem: Case) => boolean =
   }
 }
 
-/** Which kind of conv_direct_f32 beats gathering: --variant conv/direct/taps,conv/direct/dots,conv/direct/products,conv/im2col */
+/**
+ * Which kind of conv_direct_f32 beats gathering: --variant
+ * conv/direct/taps,conv/direct/dots,conv/direct/products,conv/im2col
+ */
 function directKind({ w, window }: ConvProblem): DirectKind | undefined {
   const [outputs, inputs] = w.shape
   const [, kh, kw] = threeAxes(window.kernel, 1)
@@ -151,7 +164,10 @@ function directKind({ w, window }: ConvProblem): DirectKind | undefined {
   return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? DIRECT_PRODUCTS : undefined
 }
 
-/** 3×3, 4×4 and 5×5 at stride 1; winograd_choice (assembly/conv/winograd.ts) says which tile pays: --variant conv/winograd/4x4,conv/winograd/2x2 */
+/**
+ * 3×3, 4×4 and 5×5 at stride 1; winograd_choice (assembly/conv/winograd.ts) says which tile pays: --variant
+ * conv/winograd/4x4,conv/winograd/2x2
+ */
 function winogradVariant(m: 2 | 3 | 4): ConvVariant {
   const kernel = winograd(m)
   return {

@@ -83,7 +83,10 @@ function aligned(b: Operand, a: Operand, axis: number | undefined): Pick<Operand
   return { shape, order: shape.map((_, i) => i), at: b.at }
 }
 
-/** An operator of two operands that broadcast. `kernel` says whether integers may use the kernels, too; `whole` is for integers where that is another function. */
+/**
+ * An operator of two operands that broadcast. `kernel` says whether integers may use the kernels, too; `whole` is for
+ * integers where that is another function.
+ */
 function binary(
   name: string,
   which: number,
@@ -301,7 +304,8 @@ function variadic(
     emit(e) {
       if (e.inputs.length === 1) return e.view(0, 0)
       const y = outputOver(e)
-      // What is folded first must not be overwritten while others are still to be read: only the first two can share y's memory.
+      // What is folded first must not be overwritten while others are still to be read: only the first two can share
+      // y's memory.
       emitBinary(e, which, e.input(0), e.input(1), y)
       for (let i = 2; i < e.inputs.length; i++) emitBinary(e, which, y, e.input(i), y)
       finish?.(e, y, e.inputs.length)

@@ -11,8 +11,8 @@ interface Walk {
 }
 
 /**
- * How the operands of a broadcast are walked to write `y` from its first element to its last, with as few axes as it takes. At least one
- * axis; the innermost is last.
+ * How the operands of a broadcast are walked to write `y` from its first element to its last, with as few axes as it
+ * takes. At least one axis; the innermost is last.
  */
 export function walkOf(y: Pick<Operand, 'shape' | 'order'>, inputs: readonly Pick<Operand, 'shape' | 'order'>[]): Walk {
   const all = inputs.map((x) => {
@@ -66,7 +66,10 @@ export function placesOf(shape: Shape, result: Shape): Int32Array | undefined {
   return places
 }
 
-/** f over two tensors, broadcast, in plain TypeScript: the elements are whatever their storage holds (numbers, bigints, strings). */
+/**
+ * f over two tensors, broadcast, in plain TypeScript: the elements are whatever their storage holds (numbers, bigints,
+ * strings).
+ */
 export function mapBroadcast<T, R>(a: HostTensor, b: HostTensor, dtype: DType, f: (x: T, y: T) => R): HostTensor {
   const shape = broadcastShapes(a.shape, b.shape)
   const y = hostZeros(dtype, shape)

@@ -110,8 +110,8 @@ function targetType(to: number): DType {
 }
 
 /**
- * A tensor's elements as another type (ONNX Cast). Floats become integers by truncation; NaN and what does not fit saturates as the kernels do
- * (NaN is 0). Integers wrap. Small floats follow ONNX's tables with `saturate`.
+ * A tensor's elements as another type (ONNX Cast). Floats become integers by truncation; NaN and what does not fit
+ * saturates as the kernels do (NaN is 0). Integers wrap. Small floats follow ONNX's tables with `saturate`.
  */
 export function castTensor(x: HostTensor, dtype: DType, saturate = true, roundMode: RoundMode = 'up'): HostTensor {
   const { shape } = x

@@ -18,8 +18,8 @@ export type ChainStep =
   | { readonly binary: number; readonly operand: number; readonly flipped: boolean }
 
 /**
- * What the pass fuse-chain makes of elementwise operators that follow each other: the first input goes through the steps; the others are their
- * operands.
+ * What the pass fuse-chain makes of elementwise operators that follow each other: the first input goes through the
+ * steps; the others are their operands.
  */
 export const Chain: OpDefinition<{ readonly steps: readonly ChainStep[] }> = {
   name: 'Chain',

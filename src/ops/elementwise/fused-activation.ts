@@ -17,7 +17,10 @@ export function take(attributes: RawAttributes, names: readonly string[]): RawAt
 
 type ValueOf<T> = T extends { readonly value: infer V } ? V : never
 
-/** The value of an attribute of a kind, undefined if it is left out. @throws LanewiseError `E_GRAPH` if it is of another kind. */
+/**
+ * The value of an attribute of a kind, undefined if it is left out. @throws LanewiseError `E_GRAPH` if it is of another
+ * kind.
+ */
 export function valueOf<K extends RawAttribute['kind']>(
   attributes: RawAttributes,
   name: string,

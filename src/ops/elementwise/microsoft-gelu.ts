@@ -1,4 +1,5 @@
-// ONNX Runtime's spellings of Gelu and of sums before it (domain com.microsoft), rewritten as standard operators when a model is imported.
+// ONNX Runtime's spellings of Gelu and of sums before it (domain com.microsoft), rewritten as standard operators when a
+// model is imported.
 import { hostFrom } from '../../core/host.js'
 import { float } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'

@@ -11,12 +11,15 @@ import { numbersOf } from '../shared/scalar-floats.js'
 import { defineOp, type Activation, type OpDefinition, type PresenceOf } from '../../ir/op.js'
 import { isArithmetic, requireArithmetic, sameType } from '../shared/operands.js'
 
-/** How to compute an element where there is no kernel: only with operations that IEEE 754 rounds exactly, so that every engine agrees. */
+/**
+ * How to compute an element where there is no kernel: only with operations that IEEE 754 rounds exactly, so that every
+ * engine agrees.
+ */
 type Exact = (x: number) => number
 
 /**
- * An operator that is a function of one element. float32 is computed by `unary_f32`, float64 by `unary_f64`, both by the same code; the rest by
- * `exact` if there is one.
+ * An operator that is a function of one element. float32 is computed by `unary_f32`, float64 by `unary_f64`, both by
+ * the same code; the rest by `exact` if there is one.
  */
 function unary<S extends AttributeSchema>(
   name: string,
@@ -62,7 +65,10 @@ function mapExact(x: HostTensor, f: Exact): HostTensor {
   return y
 }
 
-/** The functions that integers have only compare with zero and change the sign: asking about ±1 tells which of these to do, at any size. */
+/**
+ * The functions that integers have only compare with zero and change the sign: asking about ±1 tells which of these to
+ * do, at any size.
+ */
 function bigExact(f: Exact, x: bigint): bigint {
   if (x === 0n) return BigInt(f(0))
   const sign = x > 0n ? 1 : -1
@@ -292,7 +298,10 @@ export function unaryGradient<A>(op: OpDefinition<A>): Gradient<A> {
   }
 }
 
-/** Clip as `hardtanh` and `relu6` of PyTorch mean it: at the bounds themselves, too, the gradient is 0. Its bounds are constants. */
+/**
+ * Clip as `hardtanh` and `relu6` of PyTorch mean it: at the bounds themselves, too, the gradient is 0. Its bounds are
+ * constants.
+ */
 export const HardtanhGradient: Gradient = {
   op: { ...Clip },
   inputs: [0],

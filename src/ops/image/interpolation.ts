@@ -45,7 +45,8 @@ export function tapsOf(axis: AxisResize, how: Interpolation): Taps {
     const x = sourceOf(i, axis, how.coordinates)
     if (how.coordinates === 'tf_crop_and_resize' && (x < 0 || x > size - 1)) outside.push(i)
     if (filter.clamped) {
-      // Both neighbours and their weights as onnxruntime finds them: at an edge the same element twice, with halves that add up to it.
+      // Both neighbours and their weights as onnxruntime finds them: at an edge the same element twice, with halves
+      // that add up to it.
       const inside = Math.min(Math.max(x, 0), size - 1)
       const lower = Math.floor(inside)
       const upper = Math.min(lower + 1, size - 1)
@@ -106,8 +107,8 @@ function cubic(d: number, a: number): number {
 }
 
 /**
- * The coordinate in the input of a position in the output. In float32 steps: which element is nearest may hang on the last bit, and the
- * models were made with runtimes that compute it so.
+ * The coordinate in the input of a position in the output. In float32 steps: which element is nearest may hang on the
+ * last bit, and the models were made with runtimes that compute it so.
  */
 function sourceOf(i: number, { size, outSize, scale, exactSize, roi }: AxisResize, coordinates: string): number {
   const f = Math.fround

@@ -3,7 +3,10 @@ import { sizeOf } from '../../core/shape.js'
 import type { AttributesOfOp, Gradient } from '../../ir/gradient.js'
 import { axesOf, Resize, resizedAxes } from './resize.js'
 
-/** Interpolation is linear and goes axis by axis: so does its gradient, with the same tables. What lies outside of a cropped input has none. */
+/**
+ * Interpolation is linear and goes axis by axis: so does its gradient, with the same tables. What lies outside of a
+ * cropped input has none.
+ */
 export const ResizeGradient: Gradient<AttributesOfOp<typeof Resize>> = {
   op: Resize,
   inputs: [0],

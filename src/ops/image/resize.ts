@@ -222,7 +222,9 @@ function emitNearest(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, 
   e.call('table_copy', x.at, y.at, e.table(Int32Array.from([...sizes, ...offsets])), sizes.length, run)
 }
 
-/** Two axes of bytes at once: float32 holds the bytes, and the products and sums are those of {@link bilinearOnHost}. */
+/**
+ * Two axes of bytes at once: float32 holds the bytes, and the products and sums are those of {@link bilinearOnHost}.
+ */
 function emitBytes(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Taps>): void {
   const [x, y] = [e.input(0), e.output(0)]
   const wide = ({ shape, order, physical, size }: Operand): Operand => ({

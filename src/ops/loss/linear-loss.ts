@@ -19,8 +19,9 @@ const CHUNK = 2 ** 22
 const NEVER = -(2 ** 31)
 
 /**
- * The mean cross-entropy of x · weightᵀ + bias, an operator of training alone: scores exist for a chunk of rows only, which a vocabulary of fifty
- * thousand words makes the difference between megabytes and gigabytes. x is [rows, size], weight [classes, size], bias [classes] or left out, targets [rows].
+ * The mean cross-entropy of x · weightᵀ + bias, an operator of training alone: scores exist for a chunk of rows only,
+ * which a vocabulary of fifty thousand words makes the difference between megabytes and gigabytes. x is [rows, size],
+ * weight [classes, size], bias [classes] or left out, targets [rows].
  */
 const LinearCrossEntropy = defineOp({
   name: 'LinearCrossEntropy',

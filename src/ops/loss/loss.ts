@@ -32,7 +32,10 @@ function lossShape(x: Shape, target: Shape, weight: TensorType | undefined, { re
   return reduction === 'none' ? target : []
 }
 
-/** −weight[t]·x[t] for every target t, reduced; ignored targets count for nothing. `mean` divides by the sum of the weights. */
+/**
+ * −weight[t]·x[t] for every target t, reduced; ignored targets count for nothing. `mean` divides by the sum of the
+ * weights.
+ */
 function negativeLikelihood(
   x: ArrayLike<number>,
   shape: Shape,
@@ -117,7 +120,8 @@ export const SoftmaxCrossEntropyLoss = defineOp({
 })
 
 /**
- * Cross-entropy fused with its softmax: nothing of the size of the scores is kept, only one number per target. (The second output is not followed.)
+ * Cross-entropy fused with its softmax: nothing of the size of the scores is kept, only one number per target. (The
+ * second output is not followed.)
  *
  * The order of memory is the scores' logical one: [batch, classes, rest].
  */

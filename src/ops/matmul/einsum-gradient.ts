@@ -10,7 +10,10 @@ import { plus, type Operand } from '../../ir/op.js'
 type EinsumAttributes = AttributesOfOp<typeof Einsum>
 type Resolved = Equation & { readonly sizes: ReadonlyMap<string, number> }
 
-/** As for matrix products where the forward pass is one and nothing is repeated; else by a walk over every combination of labels. */
+/**
+ * As for matrix products where the forward pass is one and nothing is repeated; else by a walk over every combination
+ * of labels.
+ */
 export const EinsumGradient: Gradient<EinsumAttributes> = {
   op: Einsum,
   backward(g) {
@@ -46,7 +49,10 @@ export const EinsumGradient: Gradient<EinsumAttributes> = {
   },
 }
 
-/** dx = Σ dy · Π of the other operands, label by label: sums over one operand alone, diagonals, any number of operands, repeated axes. */
+/**
+ * dx = Σ dy · Π of the other operands, label by label: sums over one operand alone, diagonals, any number of operands,
+ * repeated axes.
+ */
 function emitContraction(
   g: GradientEmitter<EinsumAttributes>,
   { inputs: terms, output, sizes }: Resolved,
@@ -91,7 +97,10 @@ function emitContraction(
   )
 }
 
-/** How far an operand's element moves in memory with each label: a label twice in a term walks along the diagonal, one of size 1 stands. */
+/**
+ * How far an operand's element moves in memory with each label: a label twice in a term walks along the diagonal, one
+ * of size 1 stands.
+ */
 function stridesBy(labels: Labels, term: Labels, { shape, order }: Operand): number[] {
   const own = logicalStrides(shape, order)
   return labels.map((label) =>

@@ -49,7 +49,10 @@ function bad(text: string, what: string): LanewiseError {
   return new LanewiseError('E_VALUE', `"${text}" is not an equation of sums: ${what}`)
 }
 
-/** The equation with a name for every axis an ellipsis stands for (numbers, counted from the last), and the size of every label. */
+/**
+ * The equation with a name for every axis an ellipsis stands for (numbers, counted from the last), and the size of
+ * every label.
+ */
 export function resolve(
   equation: Equation,
   shapes: readonly Shape[],
@@ -90,7 +93,10 @@ export function resolve(
   return { inputs, output: expand(equation.output, widest), sizes }
 }
 
-/** An equation of two operands as a batch of matrix products: which labels are batch, rows, columns and the axis summed over. */
+/**
+ * An equation of two operands as a batch of matrix products: which labels are batch, rows, columns and the axis summed
+ * over.
+ */
 export interface MatrixForm {
   readonly batch: Labels
   readonly rows: Labels
@@ -98,7 +104,9 @@ export interface MatrixForm {
   readonly summed: Labels
 }
 
-/** undefined if the equation is something else: another number of operands, a diagonal, or a sum over one operand alone. */
+/**
+ * undefined if the equation is something else: another number of operands, a diagonal, or a sum over one operand alone.
+ */
 export function matrixForm({ inputs, output }: Equation): MatrixForm | undefined {
   if (
     inputs.length !== 2 ||
@@ -124,7 +132,10 @@ function orderOf(labels: Labels, wanted: Labels): Order {
   return wanted.map((label) => labels.indexOf(label))
 }
 
-/** An operand, lying in the order of `labels`, seen as one axis per group; axes of size 1 that stand for more are repeated. */
+/**
+ * An operand, lying in the order of `labels`, seen as one axis per group; axes of size 1 that stand for more are
+ * repeated.
+ */
 export function grouped(
   e: KernelEmitter,
   operand: Operand,

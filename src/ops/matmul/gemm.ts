@@ -96,7 +96,10 @@ export const Gemm = defineOp({
   upgrades: [{ below: 7, apply: ({ attributes }) => void attributes.delete('broadcast') }],
 })
 
-/** As for a MatMul of the operands as they are multiplied, times alpha; C gets beta times the sum over what it was broadcast along. */
+/**
+ * As for a MatMul of the operands as they are multiplied, times alpha; C gets beta times the sum over what it was
+ * broadcast along.
+ */
 export const GemmGradient: Gradient<GemmAttributes> = {
   op: Gemm,
   backward(g) {

@@ -4,7 +4,10 @@ import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { requireFloat } from '../shared/operands.js'
 import { defineOp } from '../../ir/op.js'
 
-/** The inverses of square matrices (domain com.microsoft), by elimination with partial pivoting in float64. A singular matrix is an error. */
+/**
+ * The inverses of square matrices (domain com.microsoft), by elimination with partial pivoting in float64. A singular
+ * matrix is an error.
+ */
 export const Inverse = defineOp({
   name: 'Inverse',
   domain: 'com.microsoft',

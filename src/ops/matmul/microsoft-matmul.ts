@@ -1,4 +1,5 @@
-// ONNX Runtime's matrix products (domain com.microsoft): with operands that are transposed, an activation, or a sparse left side.
+// ONNX Runtime's matrix products (domain com.microsoft): with operands that are transposed, an activation, or a sparse
+// left side.
 import { isFloat } from '../../core/dtype.js'
 import { UNARY_AFFINE, UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -100,7 +101,9 @@ function relabelled(operand: Operand, perm: readonly number[]): Operand {
   }) as Operand
 }
 
-/** alpha · A · B, where either may be transposed: a product reads its operands with any strides, so nothing is moved. */
+/**
+ * alpha · A · B, where either may be transposed: a product reads its operands with any strides, so nothing is moved.
+ */
 export const FusedMatMul = defineOp({
   name: 'FusedMatMul',
   takes: isFloat,

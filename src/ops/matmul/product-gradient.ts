@@ -102,7 +102,10 @@ export function emitFactorGradients(
   }
 }
 
-/** Has a dense stack of matrices written where the gradient of an input belongs: straight there, or added up and rearranged on the way. */
+/**
+ * Has a dense stack of matrices written where the gradient of an input belongs: straight there, or added up and
+ * rearranged on the way.
+ */
 function emitInto(
   g: GradientEmitter<unknown>,
   index: number,

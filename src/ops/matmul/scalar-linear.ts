@@ -35,7 +35,8 @@ export function product(
 }
 
 /**
- * The shape of a product as NumPy's matmul has it: vectors are rows or columns whose axis vanishes, leading axes broadcast.
+ * The shape of a product as NumPy's matmul has it: vectors are rows or columns whose axis vanishes, leading axes
+ * broadcast.
  *
  * @throws LanewiseError `E_SHAPE` if the shapes do not fit.
  */

@@ -1,5 +1,6 @@
-// Which way a matrix product is computed whose right side is one matrix. `npm run bench -- kernels --variant matmul/A,matmul/B --sweep` measures ways
-// against each other on products around these thresholds; the figures behind them are in docs/performance/gemm.md.
+// Which way a matrix product is computed whose right side is one matrix.
+// `npm run bench -- kernels --variant matmul/A,matmul/B --sweep` measures ways against each other on products around
+// these thresholds; the figures behind them are in docs/performance/gemm.md.
 import { firstThatPays, type Variant } from '../../core/variants.js'
 import type { Activation, Address, KernelEmitter, Operand } from '../../ir/op.js'
 
@@ -26,8 +27,8 @@ interface RowsVariant extends Variant<RowsProblem> {
 }
 
 /**
- * Up to so many rows a product is bound by reading its right side: --variant matmul/gemv/packed,matmul/gemm/packed. These kernels add up in another
- * order, so that an example's bits would depend on how many there are.
+ * Up to so many rows a product is bound by reading its right side: --variant matmul/gemv/packed,matmul/gemm/packed.
+ * These kernels add up in another order, so that an example's bits would depend on how many there are.
  */
 export const VECTOR_ROWS = 3
 

@@ -29,7 +29,10 @@ export interface Trees {
   readonly aggregate: 'SUM' | 'AVERAGE' | 'MIN' | 'MAX'
   /** Added to the scores of the first targets. */
   readonly base: ArrayLike<number>
-  /** Whether a target that no leaf spoke of is told from one whose score is 0: its score is then −0, but for a base value. Otherwise it is 0, base value or not. */
+  /**
+   * Whether a target that no leaf spoke of is told from one whose score is 0: its score is then −0, but for a base
+   * value. Otherwise it is 0, base value or not.
+   */
   readonly gaps: boolean
 }
 
@@ -50,7 +53,10 @@ const HEADER = 32
 const OPEN = -2
 const UNMADE = -1
 
-/** Nodes in the order in which they are made: children before parents. A node is `feature > split ? yes : no`; a leaf has feature −1. */
+/**
+ * Nodes in the order in which they are made: children before parents. A node is `feature > split ? yes : no`; a leaf
+ * has feature −1.
+ */
 class NodeList {
   readonly features: number[] = []
   readonly splits: number[] = []
@@ -73,7 +79,8 @@ class NodeList {
   /** x < split (or ≤), or with NaN and `missing`, goes to `then`. */
   below(column: number, split: number, inclusive: boolean, missing: boolean, then: number, otherwise: number): number {
     if (Number.isNaN(split)) return missing ? this.present(column, otherwise, then) : otherwise
-    // What stands in the way of a test is x > split, which a NaN fails; or the test is −x > −split, which it fails as well.
+    // What stands in the way of a test is x > split, which a NaN fails; or the test is −x > −split, which it fails as
+    // well.
     if (missing) {
       const bound = inclusive ? split : this.before(split)
       return bound === undefined

@@ -21,8 +21,8 @@ export function tableOf(shape: Shape): [rows: number, columns: number] {
 type Loop = (from: ArrayLike<number>, to: Float32Array | Float64Array) => void
 
 /**
- * An operator on a table of numbers: float32 goes from memory to memory, by kernels if there are some, other types through arrays. `prepare` reads the
- * attributes once per plan.
+ * An operator on a table of numbers: float32 goes from memory to memory, by kernels if there are some, other types
+ * through arrays. `prepare` reads the attributes once per plan.
  */
 function tableLoop<A>(
   prepare: (attributes: A, shape: Shape) => Loop,

@@ -28,7 +28,10 @@ export function asFloat(e: KernelEmitter, x: Operand, dtype: 'float32' | 'float6
   return at
 }
 
-/** Calls for a post transform of float32 scores, `columns` per row, in place. @throws LanewiseError `E_VALUE` for one that there is not. */
+/**
+ * Calls for a post transform of float32 scores, `columns` per row, in place. @throws LanewiseError `E_VALUE` for one
+ * that there is not.
+ */
 export function emitTransform(e: KernelEmitter, name: string, scores: Operand, columns: number): void {
   if (!['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'].includes(name))
     throw new LanewiseError('E_VALUE', `post_transform "${name}" is not known`)
@@ -63,7 +66,10 @@ export interface Vote {
 
 const pairs = ['rest', 'opposite', 'row'] as const
 
-/** Calls that write labels (int64) and scores (float32) of `rows` rows of scores; where one is not wanted it goes to scratch. */
+/**
+ * Calls that write labels (int64) and scores (float32) of `rows` rows of scores; where one is not wanted it goes to
+ * scratch.
+ */
 export function emitVote(
   e: KernelEmitter,
   scores: Address,

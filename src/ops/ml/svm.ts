@@ -11,7 +11,10 @@ import { labelsByNumber, tableOf } from './ml.js'
 import { emitTransform, isFeature } from './scores.js'
 
 const domain = 'ai.onnx.ml'
-/** Elements of a table of kernel values that are made and used at a time: what stays in the cache, or more where that made too many calls. */
+/**
+ * Elements of a table of kernel values that are made and used at a time: what stays in the cache, or more where that
+ * made too many calls.
+ */
 const BLOCK = 1 << 15
 const MOST_BLOCKS = 256
 
@@ -227,8 +230,8 @@ function classMachine({ coefficients, rho }: Classifier, classes: number): Machi
 }
 
 /**
- * libsvm: a score for each pair of classes i < j, to which their support vectors contribute. Row j − 1 of the coefficients has those of class i's vectors
- * against class j, row i those of class j's against class i.
+ * libsvm: a score for each pair of classes i < j, to which their support vectors contribute. Row j − 1 of the
+ * coefficients has those of class i's vectors against class j, row i those of class j's against class i.
  */
 function pairMachine(a: Classifier, count: number, pairs: number): Machine {
   const { vectors_per_class: perClass, coefficients, rho } = a
@@ -289,8 +292,8 @@ function decide(a: Classifier, pairwise: boolean, scores: Float32Array, labels: 
 }
 
 /**
- * What makes probabilities of classes, z[out …], from the scores of pairs at `row`: Wu, Lin and Weng, "Probability estimates for multi-class classification by
- * pairwise coupling", 2004.
+ * What makes probabilities of classes, z[out …], from the scores of pairs at `row`: Wu, Lin and Weng, "Probability
+ * estimates for multi-class classification by pairwise coupling", 2004.
  */
 function coupling({ prob_a, prob_b, classlabels_ints }: Classifier) {
   const k = classlabels_ints.length

@@ -18,7 +18,9 @@ const aggregates = ['AVERAGE', 'SUM', 'MIN', 'MAX'] as const
 /** Bytes of prepared rows that stay in the nearest cache beside the nodes. */
 const BLOCK_BYTES = 16384
 
-/** Forests by the attributes that describe them and whether x is float64: made once, however many plans a session has. */
+/**
+ * Forests by the attributes that describe them and whether x is float64: made once, however many plans a session has.
+ */
 const forests = new WeakMap<object, (Forest | undefined)[]>()
 
 /** @param numbers - everything that has digits: float32 must hold them all to be enough. */
@@ -374,9 +376,9 @@ export const TreeEnsembleClassifier = defineOp({
 })
 
 /**
- * Two classes, and leaves that speak of one only. Their sum is a probability if no weight is negative, else a score; class 0 then stands
- * for "the class", which is labelled second, and the other gets the rest. The specification says nothing of this; it is what ONNX Runtime
- * does, and exporters count on it.
+ * Two classes, and leaves that speak of one only. Their sum is a probability if no weight is negative, else a score;
+ * class 0 then stands for "the class", which is labelled second, and the other gets the rest. The specification says
+ * nothing of this; it is what ONNX Runtime does, and exporters count on it.
  */
 function telling(
   a: { class_ids: readonly number[]; classlabels_int64s?: readonly number[]; post_transform: string },

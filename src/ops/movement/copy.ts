@@ -12,7 +12,10 @@ export interface View {
   readonly strides: readonly number[]
 }
 
-/** One strided copy into an output: from an input, from a part of the output that has been written before, or of one given element. */
+/**
+ * One strided copy into an output: from an input, from a part of the output that has been written before, or of one
+ * given element.
+ */
 export interface Part extends StridedCopy {
   readonly source: number | 'output' | HostTensor
   /** Which output; the first if left out. */
@@ -69,7 +72,10 @@ export interface Moving<A> {
   readonly parts: (c: MoveContext<A>) => readonly Part[]
 }
 
-/** `kernel`, `emit` and `compute` of an operator that only moves elements, from the copies it consists of. Every order of axes will do. */
+/**
+ * `kernel`, `emit` and `compute` of an operator that only moves elements, from the copies it consists of. Every order
+ * of axes will do.
+ */
 export function moving<A>(
   parts: (c: MoveContext<A>) => readonly Part[],
 ): Pick<OpDefinition<A>, 'kernel' | 'emit' | 'compute'> & Moving<A> {

@@ -23,7 +23,9 @@ function partOf({ border, scale }: Frame, [, , height, width]: readonly number[]
   return { top, left, rows, columns }
 }
 
-/** An experimental operator of the first operator sets: images without a border, or a part of them of the given size. */
+/**
+ * An experimental operator of the first operator sets: images without a border, or a part of them of the given size.
+ */
 export const Crop = defineOp({
   name: 'Crop',
   arity: 1,

@@ -10,7 +10,9 @@ interface Blocks {
   readonly mode: string
 }
 
-/** Channels become blocks of pixels. In a channel's number, DCR puts the place in the block first and CRD puts it last. */
+/**
+ * Channels become blocks of pixels. In a channel's number, DCR puts the place in the block first and CRD puts it last.
+ */
 export const DepthToSpace = defineOp({
   name: 'DepthToSpace',
   arity: 1,
@@ -56,7 +58,10 @@ function checked(shape: Shape, blocksize: number, mode: string): Shape {
   return shape
 }
 
-/** The axes n, c, h, row in block, w, column in block, with their strides on the side of the pixels and on the side of the channels. */
+/**
+ * The axes n, c, h, row in block, w, column in block, with their strides on the side of the pixels and on the side of
+ * the channels.
+ */
 function blockAxes(space: View, depth: View, block: number, channelFirst: boolean) {
   const [n, channels, height, width] = space.shape
   const [sn, sc, sh, sw] = space.strides

@@ -55,8 +55,8 @@ function gathering<A>(op: OpDefinition<A>, emit: Emit<A>): Gradient<A> {
 }
 
 /**
- * Updates have the gradient of the elements that they became, or were added to; what was replaced has none. An element that is replaced twice is
- * not foreseen by ONNX: here each of its updates gets the whole gradient.
+ * Updates have the gradient of the elements that they became, or were added to; what was replaced has none. An element
+ * that is replaced twice is not foreseen by ONNX: here each of its updates gets the whole gradient.
  */
 function scattering<A extends { readonly reduction: string }>(op: OpDefinition<A>, emit: Emit<A>): Gradient<A> {
   return {

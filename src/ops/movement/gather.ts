@@ -107,7 +107,10 @@ export const GatherElements = defineOp({
   },
 })
 
-/** The indices of GatherElements and ScatterElements have the data's rank and are nowhere longer than it, but along the axis. */
+/**
+ * The indices of GatherElements and ScatterElements have the data's rank and are nowhere longer than it, but along the
+ * axis.
+ */
 export function checkElementIndices(shape: Shape, indices: Shape, axis: number): void {
   if (indices.length !== shape.length || indices.some((size, i) => i !== axis && size > shape[i])) {
     throw new LanewiseError(
@@ -117,7 +120,10 @@ export function checkElementIndices(shape: Shape, indices: Shape, axis: number):
   }
 }
 
-/** For every index, in order, the element of the data it names: its own place with the index in the place of one coordinate. */
+/**
+ * For every index, in order, the element of the data it names: its own place with the index in the place of one
+ * coordinate.
+ */
 export function elementPlaces(shape: Shape, indices: HostTensor, axis: number): Float64Array {
   const strides = stridesOf(shape)
   const taken = indicesOf(indices, shape[axis])

@@ -18,7 +18,10 @@ export const Identity = defineOp({
   values: ({ inputs: [x] }) => [x],
 })
 
-/** @throws LanewiseError `E_UNSUPPORTED` where something would be dropped: a session has another operator for that (random/session-dropout.ts). */
+/**
+ * @throws LanewiseError `E_UNSUPPORTED` where something would be dropped: a session has another operator for that
+ *   (random/session-dropout.ts).
+ */
 function refuseTraining(attribute: number, given: HostTensor | undefined, training: HostTensor | undefined): void {
   // Half floats are bit patterns, and 0 is 0 in all of them.
   const ratio = given ? Number(given.data[0]) : attribute
@@ -26,7 +29,9 @@ function refuseTraining(attribute: number, given: HostTensor | undefined, traini
     throw new LanewiseError('E_UNSUPPORTED', `training_mode with ratio ${ratio} is random`)
 }
 
-/** Dropout of an inference: nothing is dropped. Random dropout belongs to training; with ratio 0 it is the same thing. */
+/**
+ * Dropout of an inference: nothing is dropped. Random dropout belongs to training; with ratio 0 it is the same thing.
+ */
 export const Dropout = defineOp({
   name: 'Dropout',
   arity: [1, 3],

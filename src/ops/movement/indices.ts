@@ -2,8 +2,8 @@ import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 
 /**
- * Throws unless every element of an index tensor lies in `[-size, size)`. int64 is read as pairs of int32: big integers would take
- * longer than the gathering itself.
+ * Throws unless every element of an index tensor lies in `[-size, size)`. int64 is read as pairs of int32: big integers
+ * would take longer than the gathering itself.
  *
  * @throws LanewiseError `E_TENSOR` for other types than int32 and int64, `E_VALUE` for an index outside.
  */
@@ -24,7 +24,10 @@ export function checkIndices({ dtype, data }: HostTensor, size: number): void {
   }
 }
 
-/** The elements of an index tensor, all in `[0, size)`: negative ones count from the end. Throws as {@link checkIndices} does. */
+/**
+ * The elements of an index tensor, all in `[0, size)`: negative ones count from the end. Throws as {@link checkIndices}
+ * does.
+ */
 export function indicesOf(tensor: HostTensor, size: number): Int32Array {
   checkIndices(tensor, size)
   const { data } = tensor

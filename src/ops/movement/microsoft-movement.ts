@@ -48,7 +48,9 @@ export const ContribGatherND = defineOp({
   decompose: (node) => node.rename('GatherND'),
 })
 
-/** Distinct elements in the order in which they come, where each element stands among them, and how often each comes. */
+/**
+ * Distinct elements in the order in which they come, where each element stands among them, and how often each comes.
+ */
 export const ContribUnique = defineOp({
   name: 'Unique',
   domain,

@@ -126,7 +126,10 @@ function insideOf(pads: readonly AxisPads[], x: View, y: View): Part {
   }
 }
 
-/** Fills the borders and nothing else: those of the outermost axis in memory are whole slabs, the next ones lie between them, and so on. */
+/**
+ * Fills the borders and nothing else: those of the outermost axis in memory are whole slabs, the next ones lie between
+ * them, and so on.
+ */
 function borders(pads: readonly AxisPads[], y: View, source: Part['source']): Part[] {
   const ranges = y.shape.map((size) => ({ start: 0, size }))
   const parts: Part[] = []

@@ -28,7 +28,9 @@ export const Reshape = defineOp({
   ...viewing,
 })
 
-/** The shape that `wanted` asks for: 0 copies the size of that axis (unless zeros are meant), one −1 takes what is left. */
+/**
+ * The shape that `wanted` asks for: 0 copies the size of that axis (unless zeros are meant), one −1 takes what is left.
+ */
 function reshaped(shape: Shape, wanted: readonly number[], allowZero: boolean): Shape {
   const fail = (why: string) =>
     new LanewiseError('E_SHAPE', `cannot reshape ${formatShape(shape)} to ${formatShape(wanted)}: ${why}`)

@@ -5,7 +5,10 @@ import { formatShape, sizeOf } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
 
-/** Turns the first so many steps of every sequence of a batch round; the two leading axes are batch and time, either way. */
+/**
+ * Turns the first so many steps of every sequence of a batch round; the two leading axes are batch and time, either
+ * way.
+ */
 export const ReverseSequence = defineOp({
   name: 'ReverseSequence',
   arity: 2,

@@ -114,7 +114,10 @@ export const MaxUnpool = defineOp({
   },
 })
 
-/** Deformable convolution (Dai et al., 2017; Zhu et al., 2019): every tap of every window is moved by offsets and scaled by a mask. */
+/**
+ * Deformable convolution (Dai et al., 2017; Zhu et al., 2019): every tap of every window is moved by offsets and scaled
+ * by a mask.
+ */
 export const DeformConv = defineOp({
   name: 'DeformConv',
   takes: isFloat,

@@ -124,7 +124,10 @@ function checkReduction(reduction: string): void {
     })
 }
 
-/** A copy of x in which runs of `run` elements, beginning at `places`, are replaced by updates or combined with them, one after the other. */
+/**
+ * A copy of x in which runs of `run` elements, beginning at `places`, are replaced by updates or combined with them,
+ * one after the other.
+ */
 function scattered(
   x: HostTensor,
   places: Float64Array,

@@ -1,4 +1,5 @@
-// Normalisations with a sum before them (domain com.microsoft), as transformers that ONNX Runtime has optimised use them.
+// Normalisations with a sum before them (domain com.microsoft), as transformers that ONNX Runtime has optimised use
+// them.
 import { isFloat } from '../../core/dtype.js'
 import { UNARY_AFFINE } from '../../../assembly/abi/codes.js'
 import { LanewiseError, present } from '../../core/errors.js'

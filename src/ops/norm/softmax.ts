@@ -12,7 +12,10 @@ import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js
 const axisAttribute = { axis: int(-1) }
 type AxisAttribute = AttributesOf<typeof axisAttribute>
 
-/** An operator along one axis, whose result has the input's shape. `row` computes it in TypeScript for elements `step` apart. */
+/**
+ * An operator along one axis, whose result has the input's shape. `row` computes it in TypeScript for elements `step`
+ * apart.
+ */
 function axisOp(
   name: string,
   kernel: 'softmax_f32' | 'log_softmax_f32' | 'hardmax_f32',

@@ -33,7 +33,9 @@ function sampleAt(y: number, x: number, height: number, width: number): Sample |
   }
 }
 
-/** He, Gkioxari, Dollár and Girshick, 2017. Regions are (x1, y1, x2, y2), each in the image that `batch_indices` names. */
+/**
+ * He, Gkioxari, Dollár and Girshick, 2017. Regions are (x1, y1, x2, y2), each in the image that `batch_indices` names.
+ */
 export const RoiAlign = defineOp({
   name: 'RoiAlign',
   takes: isFloat,
@@ -130,7 +132,10 @@ export const RoiAlign = defineOp({
   ],
 })
 
-/** Points per bin along an axis. A region is the user's, who may ask for any size: beyond the image there is nothing to sample. */
+/**
+ * Points per bin along an axis. A region is the user's, who may ask for any size: beyond the image there is nothing to
+ * sample.
+ */
 function sampleCount(ratio: number, bin: number, extent: number): number {
   const wanted = ratio > 0 ? ratio : Math.ceil(bin)
   const most = 64 * (extent + 2)

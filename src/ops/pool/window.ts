@@ -37,7 +37,8 @@ export const LIMIT = 2 ** 31 - 1
  * Resolves padding and output sizes (ONNX, operators Conv and MaxPool).
  *
  * @param input - sizes of the spatial axes.
- * @throws LanewiseError `E_VALUE` for a stride, dilation, kernel or pad out of range; `E_SHAPE` if lists are too short or long, or the window does not fit.
+ * @throws LanewiseError `E_VALUE` for a stride, dilation, kernel or pad out of range; `E_SHAPE` if lists are too short
+ *   or long, or the window does not fit.
  */
 export function slideWindow(
   attributes: WindowAttributes,
@@ -132,7 +133,10 @@ export interface Sliding {
   readonly outputs: number
 }
 
-/** The table that kernels read a window from, in the order of WINDOW_* in assembly/abi/codes.ts (assembly/lib/window.ts). */
+/**
+ * The table that kernels read a window from, in the order of WINDOW_* in assembly/abi/codes.ts
+ * (assembly/lib/window.ts).
+ */
 export function windowTable({ x, y, window, groups, inputs, outputs }: Sliding): Int32Array {
   const { kernel, strides, dilations, begin, end = [] } = window
   return Int32Array.of(

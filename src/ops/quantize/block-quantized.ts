@@ -31,8 +31,8 @@ interface BlockAttributes {
 }
 
 /**
- * The i-th of numbers of `bits` bits that share bytes, the first in the lowest bits; other types have one element a number.
- * Tables are large: nothing is unpacked that is not asked for.
+ * The i-th of numbers of `bits` bits that share bytes, the first in the lowest bits; other types have one element a
+ * number. Tables are large: nothing is unpacked that is not asked for.
  */
 function numberAt(tensor: HostTensor, bits: number): (i: number) => number {
   const values = numbersOf(tensor)
@@ -50,7 +50,10 @@ function sizesOf({ bits, block_size, gather_axis, quantize_axis }: BlockAttribut
   return { shape, axis, scales, gatherAt: normalizeAxis(gather_axis, rank) }
 }
 
-/** Rows of a table that is quantised in blocks: (q − zero) · scale. Without zero points, numbers packed into bytes are centred. */
+/**
+ * Rows of a table that is quantised in blocks: (q − zero) · scale. Without zero points, numbers packed into bytes are
+ * centred.
+ */
 export const GatherBlockQuantized = defineOp({
   name: 'GatherBlockQuantized',
   domain,

@@ -35,7 +35,10 @@ export interface Roles {
 
 type Known = readonly ({ readonly shape: Shape; readonly constant: boolean } | undefined)[]
 
-/** What both kinds of product ask of their operands: bytes, one zero point for x, scales and zero points for all columns or each. */
+/**
+ * What both kinds of product ask of their operands: bytes, one zero point for x, scales and zero points for all columns
+ * or each.
+ */
 function fits(types: readonly (DType | undefined)[], operands: Known, roles: Roles, columns: number): boolean {
   const at = (index: number | undefined) => (index === undefined ? undefined : operands[index])
   const type = (index: number | undefined) => (index === undefined ? undefined : types[index])
@@ -92,13 +95,19 @@ interface Finish {
   readonly mode: number
 }
 
-/** How the dot product of bytes computes, where the build has it and it is exact: what is flipped in bytes of x, and what they are less then. */
+/**
+ * How the dot product of bytes computes, where the build has it and it is exact: what is flipped in bytes of x, and
+ * what they are less then.
+ */
 interface Dots {
   readonly flip: number
   readonly less: number
 }
 
-/** `undefined` if the engine's is not exact for all bytes, or elements of w less their zero points may be more than signed bytes. */
+/**
+ * `undefined` if the engine's is not exact for all bytes, or elements of w less their zero points may be more than
+ * signed bytes.
+ */
 function dotsOf(e: Emitter<unknown>, roles: Roles): Dots | undefined {
   if (e.build !== 'relaxed') return undefined
   const kind = e.ask('dot_kind_q8', -128, 127)
@@ -108,7 +117,10 @@ function dotsOf(e: Emitter<unknown>, roles: Roles): Dots | undefined {
   return { flip: unsigned === (signed(e.input(roles.x)) === 1) ? 0x80 : 0, less: unsigned ? 0 : 128 }
 }
 
-/** Whether elements of w less their zero points are −128 … 127 whatever they are: a prepared model does not have them any more. */
+/**
+ * Whether elements of w less their zero points are −128 … 127 whatever they are: a prepared model does not have them
+ * any more.
+ */
 function fitSignedBytes(w: Operand, zero: Operand | undefined): boolean {
   const middle = w.dtype === 'int8' ? 0 : 128
   if (!zero) return middle === 0
@@ -117,8 +129,8 @@ function fitSignedBytes(w: Operand, zero: Operand | undefined): boolean {
 }
 
 /**
- * Emits the epilogue of `n` columns from `first` on, whose filters add up to what is at `sums`; elements of x are `less` less than tile.ts of the
- * kernels says.
+ * Emits the epilogue of `n` columns from `first` on, whose filters add up to what is at `sums`; elements of x are
+ * `less` less than tile.ts of the kernels says.
  */
 function emitEpilogue(e: Emitter<unknown>, roles: Roles, sums: Address, first: number, n: number, less = 0): Finish {
   const input = (index: number | undefined) => (index === undefined ? undefined : e.inputs[index])

@@ -133,8 +133,8 @@ interface Packed {
 }
 
 /**
- * The weights as kernels read them, if they can: rows of whole words, zero points that are numbers of so many bits, no groups. Weights of 3 bits take 4, those
- * of 5 to 7 take 8.
+ * The weights as kernels read them, if they can: rows of whole words, zero points that are numbers of so many bits, no
+ * groups. Weights of 3 bits take 4, those of 5 to 7 take 8.
  */
 function packedWeights(a: NBits, quantised: Quantised): Packed | undefined {
   const { K, N, bits, block_size } = a
@@ -218,8 +218,9 @@ function widened(bytes: ArrayLike<number>, { N, K, bits, block_size }: NBits, wi
 }
 
 /**
- * Up to so many rows their products with packed weights are quicker than making floats of the weights:
- * --variant nbits/gemv/nbits,nbits/gemm/nbits --sweep. Elements of x as bytes are allowed by accuracy_level 4. `dots`: the processor has a dot product of bytes.
+ * Up to so many rows their products with packed weights are quicker than making floats of the weights: --variant
+ * nbits/gemv/nbits,nbits/gemm/nbits --sweep. Elements of x as bytes are allowed by accuracy_level 4. `dots`: the
+ * processor has a dot product of bytes.
  */
 const PACKED_ROWS = { plain: { bytes: 4, exact: 6, coarse: 24 }, dots: { bytes: 4, exact: 20, coarse: 64 } }
 /** By the packed weights, or by floats that are made of them. */
@@ -237,7 +238,8 @@ function emitPacked(e: Emitter<AttributesOf<typeof attributes>>, rows: number, p
   const [x, y, bias] = [e.input(0).at, e.output(0).at, e.inputs[5]?.at]
   const coarse = accuracy_level === 4 && bits < 8
   const relaxed = e.build === 'relaxed'
-  // Engines whose sums of two bytes' products are cut have no instruction for this: five make up a dot product there (V8), which pays only where x is of bytes.
+  // Engines whose sums of two bytes' products are cut have no instruction for this: five make up a dot product there
+  // (V8), which pays only where x is of bytes.
   const dots = relaxed && e.ask('dot_kind_q8', -128, 127) !== 0
   const byBytes = relaxed && (dots || coarse)
   const rowsOf = PACKED_ROWS[dots ? 'dots' : 'plain']
@@ -269,10 +271,11 @@ function emitPacked(e: Emitter<AttributesOf<typeof attributes>>, rows: number, p
 }
 
 /**
- * Weights of 2 to 8 bits, quantised in blocks along K: B is (N, K / block_size, bytes per block), the scales have one entry per block and
- * zero points are packed per row like the weights, or floats. A group index says of every row of K which block's scale and zero point are its own (GPTQ's g_idx).
- * Constant weights stay packed, and the product takes them apart; only those with groups, blocks that do not fill words or zero points that are no such
- * numbers become float32 once.
+ * Weights of 2 to 8 bits, quantised in blocks along K: B is (N, K / block_size, bytes per block), the scales have one
+ * entry per block and zero points are packed per row like the weights, or floats. A group index says of every row of K
+ * which block's scale and zero point are its own (GPTQ's g_idx). Constant weights stay packed, and the product takes
+ * them apart; only those with groups, blocks that do not fill words or zero points that are no such numbers become
+ * float32 once.
  */
 export const MatMulNBits = defineOp({
   name: 'MatMulNBits',

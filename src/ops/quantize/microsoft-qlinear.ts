@@ -1,5 +1,6 @@
-// ONNX Runtime's operators on quantised tensors that are no products (domain com.microsoft, docs/ContribOperators.md), with its order of operations: the
-// zero point of a sum, a product or a mean is added before rounding, that of a function of one element afterwards.
+// ONNX Runtime's operators on quantised tensors that are no products (domain com.microsoft, docs/ContribOperators.md),
+// with its order of operations: the zero point of a sum, a product or a mean is added before rounding, that of a
+// function of one element afterwards.
 import { UNARY_NONE } from '../../../assembly/abi/codes.js'
 import type { DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -70,7 +71,10 @@ interface Points {
   readonly y: number
 }
 
-/** @param f - makes a function of two bytes, in units of the output's scale and with its zero point, from the scales and the zero points. */
+/**
+ * @param f - makes a function of two bytes, in units of the output's scale and with its zero point, from the scales and
+ *   the zero points.
+ */
 function binary(
   name: string,
   f: (scales: Points, zeros: Points) => (a: number, b: number) => number,
@@ -144,7 +148,10 @@ export const QLinearMul = binary('QLinearMul', (scales, zeros) => {
   return (a, b) => fround((a - zeros.a) * (b - zeros.b) * ratio) + zeros.y
 })
 
-/** What fuse-integers makes of DequantizeLinear, Add and QuantizeLinear: operands as QLinearAdd's, of one shape; each step rounded as those round it. */
+/**
+ * What fuse-integers makes of DequantizeLinear, Add and QuantizeLinear: operands as QLinearAdd's, of one shape; each
+ * step rounded as those round it.
+ */
 export const QuantizedSum = defineOp({
   ...sums,
   name: 'QuantizedSum',

@@ -19,7 +19,10 @@ function checkZero(data: TensorType, zero: TensorType | undefined): void {
   checkQuantized([zero], [[data.dtype, -1, 0, 'columns']])
 }
 
-/** A, B and C as Gemm has them: y = saturate(round((A·B + C) · alpha · aScale · bScale / yScale) + yZero), without yScale in float32. C is int32. */
+/**
+ * A, B and C as Gemm has them: y = saturate(round((A·B + C) · alpha · aScale · bScale / yScale) + yZero), without
+ * yScale in float32. C is int32.
+ */
 export const QGemm = defineOp({
   name: 'QGemm',
   domain,

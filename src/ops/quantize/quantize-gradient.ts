@@ -30,8 +30,9 @@ function scaledBackward(
 }
 
 /**
- * Straight-through: rounding counts as the identity, and what is cut off has no slope (Bengio et al., 2013). With {@link DequantizeLinearGradient} after it the
- * gradient by x is PyTorch's of `fake_quantize`, the one by the scales that of learned step sizes (Esser et al., 2020).
+ * Straight-through: rounding counts as the identity, and what is cut off has no slope (Bengio et al., 2013). With
+ * {@link DequantizeLinearGradient} after it the gradient by x is PyTorch's of `fake_quantize`, the one by the scales
+ * that of learned step sizes (Esser et al., 2020).
  */
 export const QuantizeLinearGradient: Gradient<AttributesOfOp<typeof QuantizeLinear>> = {
   op: QuantizeLinear,

@@ -36,18 +36,21 @@ export function requireType(what: string, type: TensorType | undefined, ...expec
   })
 }
 
-/** @throws LanewiseError `E_TENSOR` for a type that nothing is quantised to: zero points and results are integers of at most 16 bits or floats of at most 8. */
+/**
+ * @throws LanewiseError `E_TENSOR` for a type that nothing is quantised to: zero points and results are integers of at
+ *   most 16 bits or floats of at most 8.
+ */
 export function requireQuantizable(what: string, dtype: DType | undefined): void {
   if (!dtype || ranges[dtype] || (isFloat(dtype) && byteSize(dtype) === 1)) return
   throw new LanewiseError('E_TENSOR', `${what} is ${dtype}`, { expected: 'a type to quantise to', actual: dtype })
 }
 
 /**
- * The types of quantised operands: bytes of a type (undefined: an operand left out), the input that is their scale, the input that is their zero point. `columns`
- * allows more than one scale.
+ * The types of quantised operands: bytes of a type (undefined: an operand left out), the input that is their scale, the
+ * input that is their zero point. `columns` allows more than one scale.
  *
- * @throws LanewiseError `E_TENSOR` for data that are no bytes, a scale that is not float32, or a zero point of another type than the data; `E_SHAPE` for
- *   several scales.
+ * @throws LanewiseError `E_TENSOR` for data that are no bytes, a scale that is not float32, or a zero point of another
+ *   type than the data; `E_SHAPE` for several scales.
  */
 export function checkQuantized(
   inputs: readonly (TensorType | undefined)[],
@@ -67,7 +70,10 @@ export function checkQuantized(
   }
 }
 
-/** Which scale belongs to the element at (o, a, i) of x seen as outer × extent × inner: number `o·outerStep + ⌊a/block⌋·axisStep + i·innerStep`. */
+/**
+ * Which scale belongs to the element at (o, a, i) of x seen as outer × extent × inner: number
+ * `o·outerStep + ⌊a/block⌋·axisStep + i·innerStep`.
+ */
 export interface Granularity {
   readonly outer: number
   readonly extent: number
@@ -79,7 +85,8 @@ export interface Granularity {
 }
 
 /**
- * How scales lie over x: one for all (a scalar or one element), one per position of an axis, or one per block of an axis.
+ * How scales lie over x: one for all (a scalar or one element), one per position of an axis, or one per block of an
+ * axis.
  *
  * @throws LanewiseError `E_SHAPE` if they do none of this.
  */
@@ -301,8 +308,8 @@ export const DequantizeLinear = defineOp({
 })
 
 /**
- * DequantizeLinear after QuantizeLinear, to a byte and with one scale: what passes/fuse-quantize.ts makes of the two. `shift` is the zero
- * point counted from the smallest value of the type.
+ * DequantizeLinear after QuantizeLinear, to a byte and with one scale: what passes/fuse-quantize.ts makes of the two.
+ * `shift` is the zero point counted from the smallest value of the type.
  */
 export const QuantizeDequantize = defineOp({
   name: 'QuantizeDequantize',
@@ -326,7 +333,10 @@ function checkZero(scale: Shape, zero: Shape | undefined): void {
   )
 }
 
-/** Scale and zero point that spread a tensor's range, 0 included, over uint8; all in float32 as the operator's function body has it. */
+/**
+ * Scale and zero point that spread a tensor's range, 0 included, over uint8; all in float32 as the operator's function
+ * body has it.
+ */
 export function dynamicRange(x: Floats): { scale: number; zero: number } {
   let low = 0
   let high = 0

@@ -1,5 +1,6 @@
-// Which way a convolution of bytes is computed. `npm run bench -- kernels --variant quantize/winograd,quantize/dot,quantize/depthwise,quantize/im2col --sweep` measures the ways against
-// each other; the figures behind them are in docs/performance/narrow.md.
+// Which way a convolution of bytes is computed.
+// `npm run bench -- kernels --variant quantize/winograd,quantize/dot,quantize/depthwise,quantize/im2col --sweep`
+// measures the ways against each other; the figures behind them are in docs/performance/narrow.md.
 import { firstThatPays, type Variant } from '../../core/variants.js'
 
 interface Case {

@@ -59,7 +59,10 @@ export class BulkGenerator extends Generator {
     }
   }
 
-  /** mean + scale·z for normal numbers z. The words of a chunk are drawn first, then what those need that lie beyond their layer. */
+  /**
+   * mean + scale·z for normal numbers z. The words of a chunk are drawn first, then what those need that lie beyond
+   * their layer.
+   */
   normals(to: Float32Array | Float64Array, mean = 0, scale = 1): void {
     const { widths, edges } = (layers ??= makeLayers())
     for (let at = 0; at < to.length; at += CHUNK) {
@@ -92,7 +95,9 @@ export class BulkGenerator extends Generator {
     }
   }
 
-  /** A normal number whose first candidate lies in the part of a layer that is not all under the curve, or in the tail. */
+  /**
+   * A normal number whose first candidate lies in the part of a layer that is not all under the curve, or in the tail.
+   */
   private beyond(layer: number, z: number, precise: boolean): number {
     const { widths, edges, heights } = (layers ??= makeLayers())
     for (;;) {
@@ -116,8 +121,9 @@ export class BulkGenerator extends Generator {
   }
 }
 
-// The area under exp(−x²/2), x ≥ 0, in 256 layers of equal size (G. Marsaglia and W. W. Tsang, "The Ziggurat Method for Generating Random Variables", 2000): where
-// the lowest one ends and the tail begins, and the size of each. One equation, "the highest layer ends at 1", makes both.
+// The area under exp(−x²/2), x ≥ 0, in 256 layers of equal size (G. Marsaglia and W. W. Tsang, "The Ziggurat Method for
+// Generating Random Variables", 2000): where the lowest one ends and the tail begins, and the size of each. One
+// equation, "the highest layer ends at 1", makes both.
 const EDGE = 3.654152885361009
 const AREA = 0.004928673233974658
 

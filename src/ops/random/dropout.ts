@@ -9,8 +9,8 @@ interface Ratio {
 }
 
 /**
- * Dropout that drops (Srivastava et al., 2014): an operator of training alone, since its result is random. Inputs of which a share is set to 0, the others
- * scaled so that the expected value stays.
+ * Dropout that drops (Srivastava et al., 2014): an operator of training alone, since its result is random. Inputs of
+ * which a share is set to 0, the others scaled so that the expected value stays.
  */
 const RandomDropout: OpDefinition<Ratio> = {
   name: 'Dropout',

@@ -57,7 +57,9 @@ export function find(ends: Float64Array, places: Float64Array, to: Int32Array): 
   }
 }
 
-/** The same by a table of where to begin to look, one entry for each class's share of the total (Chen and Asau, 1974). */
+/**
+ * The same by a table of where to begin to look, one entry for each class's share of the total (Chen and Asau, 1974).
+ */
 export function findFrom(starts: Int32Array, ends: Float64Array, places: Float64Array, to: Int32Array): void {
   const last = ends.length - 1
   const scale = ends.length / ends[last]

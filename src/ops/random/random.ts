@@ -42,7 +42,10 @@ function seeded(e: Emitter<{ readonly seed?: unknown }>, room = 0): Address {
 
 type Parameters = { readonly [name: string]: unknown }
 
-/** What an operator with a shape of its own and its -Like sibling have in common. Two calls make the two, so that an app carries the one that it applies. */
+/**
+ * What an operator with a shape of its own and its -Like sibling have in common. Two calls make the two, so that an app
+ * carries the one that it applies.
+ */
 function distribution<K extends string>(
   name: string,
   [a, b]: readonly [K, K],

@@ -6,7 +6,10 @@ import { defineOp, type OpDefinition } from '../../ir/op.js'
 import { floatsOf, floatTensor, numbersOf } from '../shared/scalar-floats.js'
 import { BulkGenerator } from './bulk-generator.js'
 
-/** ONNX's Dropout in training mode, in a session: elements are dropped by the node's own seed or one of the session's. Which ones is each runtime's own affair. */
+/**
+ * ONNX's Dropout in training mode, in a session: elements are dropped by the node's own seed or one of the session's.
+ * Which ones is each runtime's own affair.
+ */
 export const SessionDropout = defineOp({
   name: 'SessionDropout',
   takes: isFloat,

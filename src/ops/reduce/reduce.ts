@@ -191,7 +191,9 @@ function axesToInput(node: UpgradeContext): void {
 const plus = <T extends number | bigint>(a: T, b: T): T => ((a as number) + (b as number)) as T
 const magnitude = (x: bigint): bigint => (x < 0n ? -x : x)
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
-/** NaN (the logarithm of a negative sum) is 0; −∞, that of 0, the least int64: as float to integer conversions saturate. */
+/**
+ * NaN (the logarithm of a negative sum) is 0; −∞, that of 0, the least int64: as float to integer conversions saturate.
+ */
 const saturated = (x: number): bigint => (Number.isNaN(x) ? 0n : x === -Infinity ? -(2n ** 63n) : BigInt(Math.trunc(x)))
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 

@@ -42,9 +42,11 @@ function sizesOf(inputs: readonly (Pick<TensorType, 'shape'> | undefined)[]): Si
 }
 
 /**
- * An LSTM that looks at places before every step, an operator of training alone: `nn.AttentionLSTM` exports a Scan. Inputs: X [steps, batch, input], A [batch,
- * places, hidden]; W [4·hidden, input], R and U [4·hidden, hidden] for inputs, states and what is attended to, B [4·hidden], gates in the order i, f, o, g; the
- * states and cells before [batch, hidden]. Outputs: Y [steps, batch, hidden], the last states and cells, the weights of the places [steps, batch, places].
+ * An LSTM that looks at places before every step, an operator of training alone: `nn.AttentionLSTM` exports a Scan.
+ * Inputs: X [steps, batch, input], A [batch, places, hidden]; W [4·hidden, input], R and U [4·hidden, hidden] for
+ * inputs, states and what is attended to, B [4·hidden], gates in the order i, f, o, g; the states and cells before
+ * [batch, hidden]. Outputs: Y [steps, batch, hidden], the last states and cells, the weights of the places [steps,
+ * batch, places].
  */
 const AttentionLSTM = defineOp({
   name: 'AttentionLSTM',
@@ -67,7 +69,9 @@ const tableOf = ({ steps, batch, hidden, places }: Sizes) => Int32Array.of(steps
 
 type Caller = Pick<TrainingEmitter<object> | GradientEmitter<object>, 'call' | 'ask' | 'scratch'>
 
-/** Two matrices as the right sides of products, one after the other: [k, n] with the strides of its rows and columns. */
+/**
+ * Two matrices as the right sides of products, one after the other: [k, n] with the strides of its rows and columns.
+ */
 function packBoth(
   e: Caller,
   matrices: readonly [Operand, Operand],

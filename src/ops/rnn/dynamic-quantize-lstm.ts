@@ -1,6 +1,7 @@
-// DynamicQuantizeLSTM of ONNX Runtime (domain com.microsoft, docs/ContribOperators.md): an LSTM on weights of bytes. Its input is quantised as a whole, its state
-// again at every step, each for all examples together by their common range (as in onnxruntime with one thread: with more, each has a range for its
-// examples); sums are integers until they are scaled.
+// DynamicQuantizeLSTM of ONNX Runtime (domain com.microsoft, docs/ContribOperators.md): an LSTM on weights of bytes.
+// Its input is quantised as a whole, its state again at every step, each for all examples together by their common
+// range (as in onnxruntime with one thread: with more, each has a range for its examples); sums are integers until they
+// are scaled.
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { toNumbers } from '../../core/host.js'

@@ -27,8 +27,8 @@ export function plainRecurrence(
 }
 
 /**
- * Where a kernel finds some steps of one direction of a layer: `steps` of them, the first at place `from` of the sequence. Strides are in
- * elements.
+ * Where a kernel finds some steps of one direction of a layer: `steps` of them, the first at place `from` of the
+ * sequence. Strides are in elements.
  */
 export interface Stretch {
   readonly direction: number
@@ -86,7 +86,10 @@ export function recurrenceTable(r: Recurrence): Int32Array {
   )
 }
 
-/** Floats of products with the inputs that are made at a time: they are to be in the second-level cache when the steps read them. */
+/**
+ * Floats of products with the inputs that are made at a time: they are to be in the second-level cache when the steps
+ * read them.
+ */
 const STRETCH_FLOATS = 65536
 /** Rows of them that make a product worth the reading of W. */
 const STRETCH_ROWS = 128
@@ -97,7 +100,8 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
   const { length, batch, input, hidden, directions } = sizes
   const { layout, direction } = e.attributes
   const y = e.outputs[0] ? e.output(0).at : e.scratch(length * directions * batch * hidden * 4)
-  // A direction's states are read before its last ones are written, and cells are where they were from the first step on.
+  // A direction's states are read before its last ones are written, and cells are where they were from the first step
+  // on.
   const last = e.outputs[1] && e.overwrite(1, 5).at
   const cells =
     gates === 4 ? (e.outputs[2] ? e.overwrite(2, 6).at : e.scratch(directions * batch * hidden * 4)) : undefined
@@ -106,8 +110,8 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
   const stateRow = layout ? directions * hidden : hidden
   const yStep = directions * (layout ? hidden : batch * hidden)
   const yRow = hidden * (layout ? length * directions : 1)
-  // States have the same strides between examples throughout, so that a stretch may begin with what the one before it left only where
-  // those are Y's, too. Examples that end early each begin elsewhere.
+  // States have the same strides between examples throughout, so that a stretch may begin with what the one before it
+  // left only where those are Y's, too. Examples that end early each begin elsewhere.
   const most = Math.max(
     Math.floor(STRETCH_FLOATS / Math.max(batch * gates * hidden, 1)),
     Math.ceil(STRETCH_ROWS / Math.max(batch, 1)),
@@ -161,7 +165,8 @@ export function checkLengths(lengths: readonly number[], longest: number): void 
 }
 
 /**
- * Rows [from, from + count) · hidden of a direction's weights [directions, gates · hidden, depth] (W or R), packed as the right side of a product.
+ * Rows [from, from + count) · hidden of a direction's weights [directions, gates · hidden, depth] (W or R), packed as
+ * the right side of a product.
  */
 export function packGates(
   e: KernelEmitter,

@@ -1,10 +1,12 @@
-// Recurrent operators under a tape. The forward pass keeps the gates (the kernels of assembly/rnn/rnn.ts leave them in the rows of the input's products) and an
-// LSTM's cells; the backward pass walks the steps in the other order, one cell kernel and one product with the recurrent weights each, and then makes the gradients of
-// weights and inputs of all steps at once.
+// Recurrent operators under a tape. The forward pass keeps the gates (the kernels of assembly/rnn/rnn.ts leave them in
+// the rows of the input's products) and an LSTM's cells; the backward pass walks the steps in the other order, one cell
+// kernel and one product with the recurrent weights each, and then makes the gradients of weights and inputs of all
+// steps at once.
 //
-// Where sequences have lengths of their own, every step is made for the whole batch; an example that has ended (or, from the end, not begun) keeps its state, and on
-// the way back its gradient passes by. States are kept apart from Y then, which is zero there. With the batch outermost (layout 1) the order of axes in memory is
-// asked for in which everything lies as with layout 0.
+// Where sequences have lengths of their own, every step is made for the whole batch; an example that has ended (or,
+// from the end, not begun) keeps its state, and on the way back its gradient passes by. States are kept apart from Y
+// then, which is zero there. With the batch outermost (layout 1) the order of axes in memory is asked for in which
+// everything lies as with layout 0.
 import { UNARY_NONE, UNARY_RELU, UNARY_TANH } from '../../../assembly/abi/codes.js'
 import type { Gradient } from '../../ir/gradient.js'
 import { plus, type Address } from '../../ir/op.js'
@@ -248,7 +250,8 @@ export const GRUGradient: Gradient<GruAttributes> = {
       }
       const all = gatherStates(g, d, before)
       emitWeights(g, d, into, zr, { first: 0, count: 2, total: 3, states: all })
-      // After the reset the candidate's product is with the state itself; before it, with r ∘ h, which `products` holds by now.
+      // After the reset the candidate's product is with the state itself; before it, with r ∘ h, which `products` holds
+      // by now.
       const inputOnly = [into[0], into[1]]
       const recurrentOnly = [undefined, undefined, into[2]]
       emitWeights(g, d, after ? [...inputOnly, into[2], into[3]] : [...inputOnly, undefined, into[3]], candidates, {

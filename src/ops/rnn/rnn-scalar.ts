@@ -44,8 +44,8 @@ const functions: Record<string, { alpha?: number; beta?: number; make: (alpha: n
 }
 
 /**
- * The activation functions of each direction. `activation_alpha` and `activation_beta` are lists for those functions that have such a
- * parameter, in their order.
+ * The activation functions of each direction. `activation_alpha` and `activation_beta` are lists for those functions
+ * that have such a parameter, in their order.
  *
  * @throws LanewiseError `E_VALUE` for an unknown function or a list of the wrong length.
  */

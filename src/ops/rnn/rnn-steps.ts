@@ -1,5 +1,5 @@
-// What the gradients of recurrent operators share: where states of a step are, in Y or apart from it, and the gradients of weights and inputs from those of
-// the gates (rnn-gradient.ts says how the passes run).
+// What the gradients of recurrent operators share: where states of a step are, in Y or apart from it, and the gradients
+// of weights and inputs from those of the gates (rnn-gradient.ts says how the passes run).
 import { REDUCE_SUM, UNARY_NONE } from '../../../assembly/abi/codes.js'
 import type { DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -172,8 +172,9 @@ export function hold(g: GradientEmitter<unknown>, d: Direction, at: Address): (t
 }
 
 /**
- * Gradients of inputs and weights from those of gates [length · batch, n] before their functions: `first` says at which gate of W, R and B they begin. `states`
- * are what the recurrent weights were multiplied with, `recurrent` the gradients of those products where they differ from `gates`.
+ * Gradients of inputs and weights from those of gates [length · batch, n] before their functions: `first` says at which
+ * gate of W, R and B they begin. `states` are what the recurrent weights were multiplied with, `recurrent` the
+ * gradients of those products where they differ from `gates`.
  */
 export function emitWeights(
   g: GradientEmitter<unknown>,
@@ -233,7 +234,8 @@ export function emitWeights(
 }
 
 /**
- * What multiplies the gradients of `n` gates [batch, n] by their recurrent weights [n, hidden]: packed once for all steps, of which every one would do it again.
+ * What multiplies the gradients of `n` gates [batch, n] by their recurrent weights [n, hidden]: packed once for all
+ * steps, of which every one would do it again.
  */
 export function backThrough(
   g: GradientEmitter<unknown>,

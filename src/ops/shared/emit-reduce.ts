@@ -48,8 +48,8 @@ export const stages: Record<number, { readonly first: number; readonly rest: num
 }
 
 /**
- * Records the fold of float32 elements over some axes; over none, each element is folded by itself (its magnitude for L1, its logarithm for
- * LogSum), as the specification says of `noop_with_empty_axes`.
+ * Records the fold of float32 elements over some axes; over none, each element is folded by itself (its magnitude for
+ * L1, its logarithm for LogSum), as the specification says of `noop_with_empty_axes`.
  *
  * @param physical - sizes in memory order.
  * @param reduced - which of them are folded.

@@ -7,8 +7,8 @@ import type { Address, KernelEmitter, Operand } from '../../ir/op.js'
 import { emitReduce } from './emit-reduce.js'
 
 /**
- * Records the sum of a gradient over the axes along which an operand was broadcast: those that the operand lacks or has of size 1. The axes that are
- * left lie in the order of `from`.
+ * Records the sum of a gradient over the axes along which an operand was broadcast: those that the operand lacks or has
+ * of size 1. The axes that are left lie in the order of `from`.
  */
 export function emitSumTo(
   e: KernelEmitter,

@@ -23,7 +23,9 @@ export function isArithmetic(dtype: DType): boolean {
   return isInteger(dtype) || dtype === 'float32' || dtype === 'float64'
 }
 
-/** @throws LanewiseError `E_UNSUPPORTED` for a type whose elements JavaScript cannot calculate with as they are stored. */
+/**
+ * @throws LanewiseError `E_UNSUPPORTED` for a type whose elements JavaScript cannot calculate with as they are stored.
+ */
 export function requireArithmetic(dtype: DType): void {
   if (isArithmetic(dtype)) return
   throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })

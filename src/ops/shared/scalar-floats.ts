@@ -8,7 +8,8 @@ import type { Shape } from '../../core/shape.js'
 export type Floats = Float32Array | Float64Array
 
 /**
- * The elements of a float tensor, widened to float32 where the format has no arithmetic of its own; float32 and float64 are not copied.
+ * The elements of a float tensor, widened to float32 where the format has no arithmetic of its own; float32 and float64
+ * are not copied.
  *
  * @throws LanewiseError `E_UNSUPPORTED` for a tensor that does not hold floats.
  */
@@ -32,7 +33,9 @@ export function floatTensor(dtype: DType, shape: Shape, values: ArrayLike<number
   return hostTensor(dtype, shape, encodeFloats(dtype, wide, saturate))
 }
 
-/** The elements of a numeric tensor as JavaScript numbers, whatever its dtype. int64 beyond ±2^53 loses its low bits. */
+/**
+ * The elements of a numeric tensor as JavaScript numbers, whatever its dtype. int64 beyond ±2^53 loses its low bits.
+ */
 export function numbersOf(tensor: HostTensor): ArrayLike<number> {
   const { dtype, data } = tensor
   if (isBig(dtype)) return Float64Array.from(data as BigInt64Array, Number)

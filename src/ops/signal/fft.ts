@@ -58,7 +58,10 @@ function powerOfTwo(re: Float64Array, im: Float64Array, inverse: boolean): void 
   }
 }
 
-/** Bluestein, 1970: jk = (j² + k² − (k − j)²)/2 makes a convolution of the sum, which is done by transforms of a power of two. */
+/**
+ * Bluestein, 1970: jk = (j² + k² − (k − j)²)/2 makes a convolution of the sum, which is done by transforms of a power
+ * of two.
+ */
 function anyLength(re: Float64Array, im: Float64Array, inverse: boolean): void {
   const n = re.length
   let size = 1

@@ -209,7 +209,10 @@ export const HannWindow = cosineWindow('HannWindow', [0.5, -0.5])
 export const HammingWindow = cosineWindow('HammingWindow', [25 / 46, -21 / 46])
 export const BlackmanWindow = cosineWindow('BlackmanWindow', [0.42, -0.5, 0.08])
 
-/** Triangular filters on the mel scale: [spectrogram bins, mel bins]. Inputs: mel bins, DFT length, sample rate, lowest and highest frequency. */
+/**
+ * Triangular filters on the mel scale: [spectrogram bins, mel bins]. Inputs: mel bins, DFT length, sample rate, lowest
+ * and highest frequency.
+ */
 export const MelWeightMatrix = defineOp({
   name: 'MelWeightMatrix',
   arity: 5,

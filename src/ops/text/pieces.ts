@@ -31,7 +31,10 @@ export class Pieces {
   }
 }
 
-/** As Python's split at a delimiter: after `most` splits the rest is the last part. Linear in the text, whatever the delimiter (Knuth, Morris, Pratt, 1977). */
+/**
+ * As Python's split at a delimiter: after `most` splits the rest is the last part. Linear in the text, whatever the
+ * delimiter (Knuth, Morris, Pratt, 1977).
+ */
 export function* splitAt(text: string, delimiter: string, most: number, pieces: Pieces): Generator<undefined, void> {
   const { length } = delimiter
   const borders = new Int32Array(length + 1)

@@ -1,5 +1,6 @@
-// Regular expressions in the syntax of RE2, which ONNX refers to. Matching takes time linear in the text whatever the expression (Thompson,
-// 1968): a model must not be able to hang its host, which JavaScript's own backtracking expressions allow.
+// Regular expressions in the syntax of RE2, which ONNX refers to. Matching takes time linear in the text whatever the
+// expression (Thompson, 1968): a model must not be able to hang its host, which JavaScript's own backtracking
+// expressions allow.
 import { LanewiseError } from '../../core/errors.js'
 
 type Test = (code: number) => boolean
@@ -359,7 +360,8 @@ function repeat(piece: Piece, least: number, most: number): Piece {
 }
 
 /**
- * Says whether an expression matches all of a text, as work that may be broken off: a long expression times a long text takes long, linear as it is.
+ * Says whether an expression matches all of a text, as work that may be broken off: a long expression times a long text
+ * takes long, linear as it is.
  *
  * @throws LanewiseError `E_VALUE` if it is not an expression of RE2.
  */
@@ -370,7 +372,10 @@ export function fullMatcher(pattern: string): (text: string) => Generator<undefi
   }
 }
 
-/** Gives the parts of a text that an expression matches, from the left and each as long as can be, to `take`; empty ones are none. */
+/**
+ * Gives the parts of a text that an expression matches, from the left and each as long as can be, to `take`; empty ones
+ * are none.
+ */
 export function allMatches(pattern: string) {
   const longest = longestMatcher(pattern)
   return function* (text: string, take: (part: string) => void): Generator<undefined, void, undefined> {

@@ -10,8 +10,8 @@ import { allMatches } from './regex.js'
 const [START, END] = ['\u0002', '\u0003']
 
 /**
- * onnxruntime's Tokenizer: texts [C] or [N, C] cut at separators, into characters (one separator that is empty), or into what an expression finds; shorter
- * than `mincharnum` is left out, and rows are filled up to the longest.
+ * onnxruntime's Tokenizer: texts [C] or [N, C] cut at separators, into characters (one separator that is empty), or
+ * into what an expression finds; shorter than `mincharnum` is left out, and rows are filled up to the longest.
  */
 export const Tokenizer = defineOp({
   name: 'Tokenizer',

@@ -9,8 +9,8 @@ import { eliminateDead } from './eliminate-dead.js'
 const widths: Readonly<Record<string, number>> = { int2: 2, uint2: 2, int4: 4, uint4: 4 }
 
 /**
- * A MatMul whose constant weights come from a DequantizeLinear of 2 or 4 bits, in blocks along k or by columns, is a MatMulNBits: the weights stay packed,
- * where constants folded would be floats.
+ * A MatMul whose constant weights come from a DequantizeLinear of 2 or 4 bits, in blocks along k or by columns, is a
+ * MatMulNBits: the weights stay packed, where constants folded would be floats.
  */
 export function fewBitProducts(graph: Graph): Graph {
   const rewriter = new Rewriter(graph)

@@ -10,8 +10,8 @@ interface Affine {
 }
 
 /**
- * Folds a scale and shift per channel that follows a convolution (BatchNormalization; Mul or Add with a constant) into its weights and bias.
- * Computed in float64 and rounded once.
+ * Folds a scale and shift per channel that follows a convolution (BatchNormalization; Mul or Add with a constant) into
+ * its weights and bias. Computed in float64 and rounded once.
  */
 export const foldBatchNorm = {
   name: 'fold-batchnorm',
@@ -88,7 +88,10 @@ function affineOf(node: Node, y: Value, channels: number, rank: number): Affine 
   return { scale: vector(() => 1), shift: vector((i) => (node.op.name === 'Sub' ? -at(i) : at(i))) }
 }
 
-/** One number, or one per channel on axis 1 of a tensor of `rank` axes, and nothing that would broadcast the result to more axes. */
+/**
+ * One number, or one per channel on axis 1 of a tensor of `rank` axes, and nothing that would broadcast the result to
+ * more axes.
+ */
 function perChannel({ shape }: HostTensor, channels: number, rank: number): boolean {
   if (shape.length > rank) return false
   if (sizeOf(shape) === 1) return true
@@ -97,8 +100,8 @@ function perChannel({ shape }: HostTensor, channels: number, rank: number): bool
 }
 
 /**
- * W [M, C, …] scaled along M; of a transposed convolution W [C, M/group, …] along M. Written where a kernel packs it: of a large model that is a copy of all weights
- * less.
+ * W [M, C, …] scaled along M; of a transposed convolution W [C, M/group, …] along M. Written where a kernel packs it:
+ * of a large model that is a copy of all weights less.
  */
 function scaleWeights(w: HostTensor, scale: Float64Array, transposedGroups: number): HostTensor {
   const [first, second] = w.shape

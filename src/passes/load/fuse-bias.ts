@@ -23,7 +23,8 @@ export const fuseBias = {
       const vector = add.inputs[0] === y ? add.inputs[1] : add.inputs[0]
       const width = right.shape[right.shape.length - 1]
       const shape = vector?.constant?.shape
-      // More axes than the product has would broadcast it; the product has at least as many as its right side, unless the left is a vector.
+      // More axes than the product has would broadcast it; the product has at least as many as its right side, unless
+      // the left is a vector.
       if (
         !shape ||
         vector.constant?.dtype !== 'float32' ||

@@ -6,8 +6,8 @@ import { nearly, plain } from '../pattern.js'
 import { fuseGates, made, numberOf, productOf, type GateMatch } from '../product.js'
 
 /**
- * x/2 · (1 + erf(x/√2)) and its approximation x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))) (Hendrycks & Gimpel, 2016), as exporters write
- * them, with the factors in any order.
+ * x/2 · (1 + erf(x/√2)) and its approximation x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))) (Hendrycks & Gimpel, 2016), as
+ * exporters write them, with the factors in any order.
  */
 export const fuseGelu = {
   name: 'fuse-gelu',

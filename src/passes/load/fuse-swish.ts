@@ -5,8 +5,8 @@ import { nearly, plain } from '../pattern.js'
 import { fuseGates, made, numberOf, productOf, type GateMatch } from '../product.js'
 
 /**
- * x · sigmoid(αx) (Swish, SiLU), x · clip(x + 3, 0, 6)/6 and x · HardSigmoid(x) (HardSwish), x · tanh(softplus(x)) (Mish), as exporters write
- * them, with the factors in any order.
+ * x · sigmoid(αx) (Swish, SiLU), x · clip(x + 3, 0, 6)/6 and x · HardSigmoid(x) (HardSwish), x · tanh(softplus(x))
+ * (Mish), as exporters write them, with the factors in any order.
  */
 export const fuseSwish = {
   name: 'fuse-swish',

@@ -4,8 +4,9 @@ import type { Graph, Value } from '../../ir/graph.js'
 import { Rewriter } from '../../ir/rewrite.js'
 
 /**
- * ConvTranspose of stride 1 with constant filters is a Conv with the filters turned round, the padding that is left of the kernel's reach, and inputs
- * and outputs exchanged. Conv has more kernels (depthwise, Winograd's) and more that fuses with it.
+ * ConvTranspose of stride 1 with constant filters is a Conv with the filters turned round, the padding that is left of
+ * the kernel's reach, and inputs and outputs exchanged. Conv has more kernels (depthwise, Winograd's) and more that
+ * fuses with it.
  */
 export const transposedToConv = {
   name: 'transposed-to-conv',

@@ -1,6 +1,7 @@
-// float16 and bfloat16 have no arithmetic of their own. Casting around every node would round between any two of them, and cast weights at every run;
-// onnxruntime, too, keeps float32 between nodes that it has to widen. So the whole graph becomes one on float32: what is fed is widened once, what is
-// fetched is rounded once, a Cast to a 16-bit type rounds where the model says so, and every other pass and kernel sees float32.
+// float16 and bfloat16 have no arithmetic of their own. Casting around every node would round between any two of them,
+// and cast weights at every run; onnxruntime, too, keeps float32 between nodes that it has to widen. So the whole graph
+// becomes one on float32: what is fed is widened once, what is fetched is rounded once, a Cast to a 16-bit type rounds
+// where the model says so, and every other pass and kernel sees float32.
 import { dtypeFromOnnx, dtypeToOnnx, isFloat, isHalf, type DType } from '../../core/dtype.js'
 import { decodeFloats } from '../../core/floats.js'
 import type { HostTensor } from '../../core/host.js'
@@ -34,7 +35,10 @@ function holdsHalves(graph: Graph): boolean {
   )
 }
 
-/** Sequences at the borders would have to be cast item by item, and operators of other domains may want 16-bit floats: such models keep them. */
+/**
+ * Sequences at the borders would have to be cast item by item, and operators of other domains may want 16-bit floats:
+ * such models keep them.
+ */
 function canWiden(graph: Graph): boolean {
   const own = ({ nodes }: Graph): boolean =>
     nodes.every((node) => ownDomains.has(node.op.domain) && bodiesOf(node).every(own))
@@ -214,7 +218,10 @@ function checkTypes({ op, name }: Node, types: readonly (DType | undefined)[]): 
 
 type TypeRule = (types: readonly (DType | undefined)[], index: number) => DType | undefined
 
-/** What operators make that is not of their first input's type, as far as it can be told from types alone; the others: undefined. */
+/**
+ * What operators make that is not of their first input's type, as far as it can be told from types alone; the others:
+ * undefined.
+ */
 const outputTypes: Readonly<Record<string, DType | TypeRule>> = {
   ...sameFor('bool', 'And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not OptionalHasElement Or Xor'),
   ...sameFor('int64', 'ArgMax ArgMin NonMaxSuppression NonZero SequenceLength Shape Size'),

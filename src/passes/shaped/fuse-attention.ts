@@ -19,8 +19,9 @@ interface Scores {
 }
 
 /**
- * MatMul(Q, Kᵀ), scaled and masked, → Softmax → MatMul(·, V), as exporters write attention: one operator that keeps no scores. The scale may
- * come as Mul or Div of the scores or of Q and Kᵀ by numbers, the mask as Add of a tensor or as Where with a number.
+ * MatMul(Q, Kᵀ), scaled and masked, → Softmax → MatMul(·, V), as exporters write attention: one operator that keeps no
+ * scores. The scale may come as Mul or Div of the scores or of Q and Kᵀ by numbers, the mask as Add of a tensor or as
+ * Where with a number.
  */
 export function fuseAttention(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph {
   const rewriter = new Rewriter(graph)
@@ -79,7 +80,9 @@ function fits(mask: TensorType, scores: TensorType, chosen: boolean): boolean {
   }
 }
 
-/** What a softmax over the last axis is taken of; from before opset 13 it is wrapped in a Flatten and a Reshape back. */
+/**
+ * What a softmax over the last axis is taken of; from before opset 13 it is wrapped in a Flatten and a Reshape back.
+ */
 function softmaxInput(reader: Reader, value: Value | undefined): Value | undefined {
   const back = plain(reader.inner(value), 'Reshape')
   const softmax = plain(reader.inner(back ? back.inputs[0] : value), 'Softmax')

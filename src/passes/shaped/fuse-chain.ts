@@ -9,8 +9,9 @@ import { activationOf, Reader } from '../pattern.js'
 const MOST_STEPS = 64
 
 /**
- * Elementwise float32 operators that follow each other, of results of one shape, in one call: where tensors are so small that calls are what
- * costs, or so large that each operator would go through them in memory. Between the two there is nothing to win (docs/performance/elementwise.md).
+ * Elementwise float32 operators that follow each other, of results of one shape, in one call: where tensors are so
+ * small that calls are what costs, or so large that each operator would go through them in memory. Between the two
+ * there is nothing to win (docs/performance/elementwise.md).
  */
 export function fuseChain(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph {
   const rewriter = new Rewriter(graph)

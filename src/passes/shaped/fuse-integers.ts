@@ -15,15 +15,19 @@ import { isPlain } from './fuse-quantize.js'
 /** Operators that only rename or move elements: between equal scales they may as well do it with bytes. */
 const movers = new Set(['Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose'])
 
-/** A bias is taken for int32 in units of its product's scales if its own scale is within this of them: 2^-17 of a bias is no step of an output. */
+/**
+ * A bias is taken for int32 in units of its product's scales if its own scale is within this of them: 2^-17 of a bias
+ * is no step of an output.
+ */
 const SAME_SCALE = 2 ** -17
 
-// Registered together with the operators that they make (api/register-all.ts), so that an app without those goes without these passes.
+// Registered together with the operators that they make (api/register-all.ts), so that an app without those goes
+// without these passes.
 
 /**
- * DequantizeLinear, a convolution or product with constant weights (a global mean, a mover), Relu or Clip, QuantizeLinear: the operator on
- * integers that onnxruntime, too, makes of them (QLinearConv, QLinearMatMul, QGemm, a mean). Its sums are exact, where
- * float32 products of dequantised numbers round.
+ * DequantizeLinear, a convolution or product with constant weights (a global mean, a mover), Relu or Clip,
+ * QuantizeLinear: the operator on integers that onnxruntime, too, makes of them (QLinearConv, QLinearMatMul, QGemm, a
+ * mean). Its sums are exact, where float32 products of dequantised numbers round.
  */
 export function fuseIntegers(given: Graph): Graph {
   const graph = withoutCasts(given)
@@ -76,7 +80,10 @@ interface Quantized {
   readonly zero: Constant
 }
 
-/** What stands before a QuantizeLinear: the node that computes, the function of one element that follows it, and what it is quantised to. */
+/**
+ * What stands before a QuantizeLinear: the node that computes, the function of one element that follows it, and what it
+ * is quantised to.
+ */
 interface Pattern {
   readonly node: Node
   readonly passed: readonly Node[]

@@ -9,8 +9,9 @@ import { eliminateDead } from '../load/eliminate-dead.js'
 import { closed, nearly, plain, Reader } from '../pattern.js'
 
 /**
- * LayerNormalization and RMSNormalization written out: (x − mean)/√(variance + ε), scaled and shifted, with whatever an exporter makes of the
- * square, the root and its reciprocal; and the form x·r + (β − mean·r), r = γ/√(variance + ε), of TensorFlow.
+ * LayerNormalization and RMSNormalization written out: (x − mean)/√(variance + ε), scaled and shifted, with whatever an
+ * exporter makes of the square, the root and its reciprocal; and the form x·r + (β − mean·r), r = γ/√(variance + ε), of
+ * TensorFlow.
  */
 export function fuseNorm(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph {
   const rewriter = new Rewriter(graph)
@@ -49,7 +50,9 @@ interface Inverse {
   readonly scale?: Value
 }
 
-/** Constants that are made for a pattern, by what they are made of: once, though a plan is made for every set of shapes. */
+/**
+ * Constants that are made for a pattern, by what they are made of: once, though a plan is made for every set of shapes.
+ */
 const derived = new WeakMap<object, HostTensor>()
 
 class Match {

@@ -10,8 +10,9 @@ import { Rewriter } from '../../ir/rewrite.js'
 import { carriers } from '../load/fuse-activation.js'
 
 /**
- * QuantizeLinear to a byte, then DequantizeLinear with the same scale and zero point: one function of an element, which the convolution or
- * product before applies as it stores. A Relu or Clip that it carries already goes where the byte's range does the same.
+ * QuantizeLinear to a byte, then DequantizeLinear with the same scale and zero point: one function of an element, which
+ * the convolution or product before applies as it stores. A Relu or Clip that it carries already goes where the byte's
+ * range does the same.
  */
 export function fuseQuantize(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph {
   const rewriter = new Rewriter(graph)
@@ -85,7 +86,9 @@ function carries({ op, fused: { activation } }: Node, grid: Grid): boolean {
   return op.domain === '' && carriers.has(op.name) && (!activation || covered(activation, grid))
 }
 
-/** Whether clamping to the activation's bounds before changes nothing: rounding is monotone, so only the bounds matter. */
+/**
+ * Whether clamping to the activation's bounds before changes nothing: rounding is monotone, so only the bounds matter.
+ */
 function covered({ code, a, b }: Activation, { scale, shift }: Grid): boolean {
   if (!(scale > 0) || (code !== UNARY_RELU && code !== UNARY_CLIP)) return false
   const [low, high] = code === UNARY_RELU ? [0, Infinity] : [a, b]

@@ -9,8 +9,8 @@ const RESIDUAL = 3
 const carriers = new Set(['Conv', 'ConvTranspose', 'MatMul'])
 
 /**
- * A sum of two tensors of one shape, one of them made by a convolution or a product: the kernel adds the other as it stores, and applies the
- * activation that follows. Needs shapes, since a sum that broadcasts is something else.
+ * A sum of two tensors of one shape, one of them made by a convolution or a product: the kernel adds the other as it
+ * stores, and applies the activation that follows. Needs shapes, since a sum that broadcasts is something else.
  */
 export function fuseResidual(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph {
   const rewriter = new Rewriter(graph)

@@ -7,7 +7,10 @@ import { Rewriter } from '../../ir/rewrite.js'
 import { eliminateDead } from '../load/eliminate-dead.js'
 import { closed, plain, Reader } from '../pattern.js'
 
-/** e/Σe along one axis, e = exp(x − max x): a softmax written out. Without the maximum it would be another function where exp overflows. */
+/**
+ * e/Σe along one axis, e = exp(x − max x): a softmax written out. Without the maximum it would be another function
+ * where exp overflows.
+ */
 export function fuseSoftmax(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph {
   const rewriter = new Rewriter(graph)
   const reader = new Reader(rewriter, types)

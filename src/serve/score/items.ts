@@ -22,7 +22,9 @@ export interface Item {
   readonly id?: string
   /** Where it begins in a file of lines: blank lines and cells over several are no items. Errors of `read` say it. */
   readonly line?: number
-  /** As the model takes it, with a batch axis of 1. @throws LanewiseError if it is not what it should be: its own fault. */
+  /**
+   * As the model takes it, with a batch axis of 1. @throws LanewiseError if it is not what it should be: its own fault.
+   */
   read(): Promise<Tensors>
 }
 
@@ -38,7 +40,8 @@ export class Items {
   ) {}
 
   /**
-   * Looks whether the model takes what the source has, as far as that is the same for all of its items: else each of them would fail by itself.
+   * Looks whether the model takes what the source has, as far as that is the same for all of its items: else each of
+   * them would fail by itself.
    *
    * @throws LanewiseError `E_TENSOR` or `E_UNSUPPORTED` if it does not.
    */
@@ -216,7 +219,10 @@ function rowOf(
   return { dtype, shape: withBatch(shape.slice(1), input, batches), data: mine }
 }
 
-/** NumPy's floats are of 64 bits where nobody says otherwise, and pixels are bytes: any numbers become the floats that an input takes. */
+/**
+ * NumPy's floats are of 64 bits where nobody says otherwise, and pixels are bytes: any numbers become the floats that
+ * an input takes.
+ */
 function widens(from: DType, to: DType): boolean {
   return isFloat(to) && from !== 'string' && !isComplex(from)
 }
@@ -229,7 +235,10 @@ function converted(tensor: HostTensor, { name, dtype }: TensorDescription): Host
   return numericTensor(dtype, tensor.shape, numbers)
 }
 
-/** A row's sizes as the input has them: an axis of 1 before them, unless they are as many as its own and the first is not that of a batch. */
+/**
+ * A row's sizes as the input has them: an axis of 1 before them, unless they are as many as its own and the first is
+ * not that of a batch.
+ */
 function withBatch(sizes: readonly number[], { shape }: TensorDescription, batches: boolean): readonly number[] {
   return shape.length > 0 && sizes.length === shape.length && !batches ? sizes : [1, ...sizes]
 }
@@ -297,7 +306,10 @@ function fromCells(cells: readonly string[], columns: readonly string[], { input
   )
 }
 
-/** The shape of so many cells: a row, or all sizes that the model declares if they fill those. @throws LanewiseError `E_TENSOR` if the input takes no such row. */
+/**
+ * The shape of so many cells: a row, or all sizes that the model declares if they fill those. @throws LanewiseError
+ * `E_TENSOR` if the input takes no such row.
+ */
 function sizesOfCells(count: number, named: boolean, { name, shape }: TensorDescription): readonly number[] {
   const [first, size] = shape
   // Nothing is known of it.
@@ -334,7 +346,10 @@ function fromTexts(cells: readonly string[], dtype: DType, tensor: string): Host
   return hostFrom(dtype, shape, values as bigint[])
 }
 
-/** Whether each input has a column of its name; else the only one takes all. @throws LanewiseError `E_TENSOR` if there are several. */
+/**
+ * Whether each input has a column of its name; else the only one takes all. @throws LanewiseError `E_TENSOR` if there
+ * are several.
+ */
 function columnsOf(columns: readonly string[], inputs: ModelDescription['inputs']): boolean {
   const named = inputs.every(({ name }) => columns.includes(name))
   if (!named && inputs.length > 1)

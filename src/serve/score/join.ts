@@ -50,7 +50,8 @@ export async function isWhole({ files }: Manifest, store: ShardStore): Promise<b
 }
 
 /**
- * Puts the shards together, in their order: `output.jsonl` has a line for each item that was scored, `failed.jsonl` one for each that could not be.
+ * Puts the shards together, in their order: `output.jsonl` has a line for each item that was scored, `failed.jsonl` one
+ * for each that could not be.
  *
  * @throws LanewiseError `E_EXTERNAL` if a shard is missing or does not have a line for each of its items.
  */

@@ -18,7 +18,10 @@ interface StoredFile {
   readonly bytes: number
 }
 
-/** Everything that decides the bytes of a result. The same model, source and options have the same plan, with the same id. */
+/**
+ * Everything that decides the bytes of a result. The same model, source and options have the same plan, with the same
+ * id.
+ */
 export interface Plan {
   readonly format: 1
   /** Of all the rest; jobs are called by it and the number of their shard. */
@@ -100,7 +103,8 @@ export async function readPlan(store: ShardStore): Promise<Plan | undefined> {
  *
  * @param resume - whether the store may hold this very run already.
  * @param ready - looks whether the run can be done, before anything of a new one is written.
- * @throws LanewiseError what `ready` throws; `E_STATE` if the store holds a run and `resume` is not set, or another run; what {@link cutSource} and loading the model throw.
+ * @throws LanewiseError what `ready` throws; `E_STATE` if the store holds a run and `resume` is not set, or another
+ *   run; what {@link cutSource} and loading the model throw.
  */
 export async function layPlan(
   options: PlanOptions,

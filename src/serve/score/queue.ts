@@ -28,7 +28,8 @@ async function bullmq(): Promise<Bull> {
 /**
  * A connection that comes back by itself, however long Redis is away.
  *
- * @throws LanewiseError `E_VALUE` for what is no address of a Redis, `E_UNSUPPORTED` without ioredis, `E_EXTERNAL` if it does not answer or does not let us in.
+ * @throws LanewiseError `E_VALUE` for what is no address of a Redis, `E_UNSUPPORTED` without ioredis, `E_EXTERNAL` if
+ *   it does not answer or does not let us in.
  */
 async function connect(url: string): Promise<Redis> {
   if (!/^rediss?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
@@ -57,7 +58,10 @@ async function connect(url: string): Promise<Redis> {
   throw new LanewiseError('E_EXTERNAL', `Redis at ${withoutPassword(url)} ${said}${reason}`, { cause: why })
 }
 
-/** Looks whether there is a queue to add jobs to. @throws LanewiseError `E_UNSUPPORTED` without bullmq or ioredis; as {@link connect}. */
+/**
+ * Looks whether there is a queue to add jobs to. @throws LanewiseError `E_UNSUPPORTED` without bullmq or ioredis; as
+ * {@link connect}.
+ */
 export async function checkQueue(url: string): Promise<void> {
   await bullmq()
   const redis = await connect(url)
@@ -204,7 +208,8 @@ export interface ShardWorker {
 /**
  * Takes shards of any run from a queue, one after the other.
  *
- * @throws LanewiseError `E_UNSUPPORTED` without the packages bullmq and ioredis, `E_VALUE` for an address that is none, `E_EXTERNAL` if Redis does not answer or refuses.
+ * @throws LanewiseError `E_UNSUPPORTED` without the packages bullmq and ioredis, `E_VALUE` for an address that is none,
+ *   `E_EXTERNAL` if Redis does not answer or refuses.
  */
 export async function work(options: WorkOptions): Promise<ShardWorker> {
   const { queue: url, threads = 1, cache, within, store, stall = 30_000, onShard } = options

@@ -38,7 +38,8 @@ export class Run {
 
   /**
    * @param cache - a folder of this machine, where models are kept under their checksums.
-   * @throws LanewiseError `E_STATE` if the store has no such run, `E_EXTERNAL` if the model is not what its checksum says.
+   * @throws LanewiseError `E_STATE` if the store has no such run, `E_EXTERNAL` if the model is not what its checksum
+   *   says.
    */
   static async open(store: ShardStore, id: string, cache: string): Promise<Run> {
     const plan = await readPlan(store)
@@ -58,7 +59,8 @@ export class Run {
   }
 
   /**
-   * Scores a shard and puts its lines into the store, unless they are there: the same bytes, whoever does it and however often.
+   * Scores a shard and puts its lines into the store, unless they are there: the same bytes, whoever does it and
+   * however often.
    *
    * @throws LanewiseError for what is not the fault of an item: the source or the store cannot be reached.
    */
@@ -167,7 +169,10 @@ async function readAll(items: readonly Item[]): Promise<(Tensors | Error)[]> {
   )
 }
 
-/** An output as JSON: nested as its axes are, without that of the batch. Which outputs have one is the same for all items. */
+/**
+ * An output as JSON: nested as its axes are, without that of the batch. Which outputs have one is the same for all
+ * items.
+ */
 function jsonOfRow(tensor: HostTensor, batched: boolean): string {
   const { dtype, shape, data } = tensor
   const sizes = batched && shape[0] === 1 ? shape.slice(1) : shape

@@ -25,7 +25,9 @@ export interface ScoreProgress {
 export interface ScoreOptions {
   /** A file of a model. */
   readonly model: string
-  /** A folder of pictures, `.npy`, `.npz`, `.jsonl` or `.csv`. Workers on other machines find it under the same path. */
+  /**
+   * A folder of pictures, `.npy`, `.npz`, `.jsonl` or `.csv`. Workers on other machines find it under the same path.
+   */
   readonly input: string
   /** The folder of the run, which all workers see; or a location of `store`. */
   readonly output: string
@@ -41,11 +43,17 @@ export interface ScoreOptions {
   readonly batch?: number
   /** The outputs to keep. Default: all. */
   readonly outputs?: readonly string[]
-  /** Whether the first row of a CSV file names its columns. Default: it does; one of numbers is refused until this says what it is (but for 0, 1, 2, …, as data frames are written). */
+  /**
+   * Whether the first row of a CSV file names its columns. Default: it does; one of numbers is refused until this says
+   * what it is (but for 0, 1, 2, …, as data frames are written).
+   */
   readonly header?: boolean
   /** How pictures become tensors. */
   readonly picture?: ImageOptions
-  /** Which build of the kernels. Default: the bits of every machine (`deterministic`); `relaxed` and `auto` are faster where there is fused multiply-add. */
+  /**
+   * Which build of the kernels. Default: the bits of every machine (`deterministic`); `relaxed` and `auto` are faster
+   * where there is fused multiply-add.
+   */
   readonly build?: Build | 'auto'
   /** Goes on with a run that was broken off, and tries what was given up once more. */
   readonly resume?: boolean
@@ -78,20 +86,21 @@ function wholeNumber(name: keyof typeof SCORE_BOUNDS, value: number): number {
 }
 
 /**
- * Scores everything in a source, in shards: each is a job with a deterministic id, whose lines are put into the store whole or not at all, so that nothing is lost and nothing is there
- * twice, whoever dies when. Items that are at fault themselves go to a list of their own.
+ * Scores everything in a source, in shards: each is a job with a deterministic id, whose lines are put into the store
+ * whole or not at all, so that nothing is lost and nothing is there twice, whoever dies when. Items that are at fault
+ * themselves go to a list of their own.
  *
  * @example
  * import { score } from 'lanewise/serve'
  * import { writeFile } from 'node:fs/promises'
  *
- * const row = JSON.stringify(new Array(784).fill(0.5)) // of a classifier of digits
- * await writeFile('digits.jsonl', `${row}\n${row}\nno numbers\n`)
- * const { scored, failed } = await score({ model: 'model.onnx', input: 'digits.jsonl', output: 'scores', cache: 'cache' })
- * console.log(scored, failed) // 2 1
+ * const row = JSON.stringify(new Array(784).fill(0.5)) // of a classifier of digits await writeFile('digits.jsonl',
+ * `${row}\n${row}\nno numbers\n`) const { scored, failed } = await score({ model: 'model.onnx', input: 'digits.jsonl',
+ * output: 'scores', cache: 'cache' }) console.log(scored, failed) // 2 1
  *
- * @throws LanewiseError `E_VALUE` for an option that is none; `E_STATE` if the output holds another run, or one and `resume` is not set, or if shards were given up; `E_EXTERNAL` if source, store or Redis
- *   cannot be reached; `E_UNSUPPORTED` without a package; what loading the model throws.
+ * @throws LanewiseError `E_VALUE` for an option that is none; `E_STATE` if the output holds another run, or one and
+ *   `resume` is not set, or if shards were given up; `E_EXTERNAL` if source, store or Redis cannot be reached;
+ *   `E_UNSUPPORTED` without a package; what loading the model throws.
  */
 export async function score(options: ScoreOptions): Promise<Manifest> {
   const { queue, store: module, resume = false, outputs } = options
@@ -212,7 +221,8 @@ async function scoreByQueue(
       const begun = performance.now()
       // Asked for only while nothing comes: the answer is a list of all who are connected.
       const workers = idle > 1 ? await jobs.workers() : undefined
-      // The jobs first: a shard that is done between the two looks would else seem to have lost its job, and be done again.
+      // The jobs first: a shard that is done between the two looks would else seem to have lost its job, and be done
+      // again.
       const { waiting, active, delayed } = await jobs.unfinished()
       const givenUp = await jobs.failed()
       const before = missing.length

@@ -43,9 +43,11 @@ const PICTURES = /\.(png|jpe?g|webp|gif|avif|tiff?)$/i
 /**
  * Lays down what belongs to each shard.
  *
- * @param header - whether the first row of a CSV file names its columns; undefined: it does, unless all of it are numbers.
+ * @param header - whether the first row of a CSV file names its columns; undefined: it does, unless all of it are
+ *   numbers.
  * @returns the source, and the names of pictures.
- * @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_VALUE` if it is of no kind that is known, empty, or a table of which it is not clear whether its first row is one.
+ * @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_VALUE` if it is of no kind that is known, empty, or a
+ *   table of which it is not clear whether its first row is one.
  */
 export async function cutSource(
   input: string,
@@ -74,8 +76,9 @@ export async function cutSource(
 }
 
 /**
- * The pictures in a folder and those below it. Hidden files are none: thumbnails, and what other systems leave beside a file. A folder that links lead to, too, is looked into once, under the
- * name without a link if it has one: links to a folder above would else never end.
+ * The pictures in a folder and those below it. Hidden files are none: thumbnails, and what other systems leave beside a
+ * file. A folder that links lead to, too, is looked into once, under the name without a link if it has one: links to a
+ * folder above would else never end.
  */
 async function picturesIn(root: string): Promise<string[]> {
   const names: string[] = []
@@ -131,7 +134,10 @@ const [QUOTE, NEWLINE, RETURN, SPACE, TAB] = [0x22, 0x0a, 0x0d, 0x20, 0x09]
 /** A row longer than this is a quotation mark that is never closed, or no text. */
 const MAX_ROW = 2 ** 28
 
-/** Tells where the rows of a text end, byte by byte: at line ends, in CSV those outside of quotation marks. Blank lines are no rows. */
+/**
+ * Tells where the rows of a text end, byte by byte: at line ends, in CSV those outside of quotation marks. Blank lines
+ * are no rows.
+ */
 class RowScanner {
   private quoted = false
   private blank = true
@@ -238,7 +244,10 @@ export async function cellsOf(row: Buffer): Promise<readonly string[]> {
   return value ?? []
 }
 
-/** The rows of a part of a text, each with its line end, and the lines where they begin. @param line - where the part begins. */
+/**
+ * The rows of a part of a text, each with its line end, and the lines where they begin. @param line - where the part
+ * begins.
+ */
 export function rowsOfText(text: Buffer, csv: boolean, line: number): { text: Buffer; line: number }[] {
   const scanner = new RowScanner(csv)
   const rows: { text: Buffer; line: number }[] = []

@@ -8,8 +8,9 @@ import { sha256Of } from '../../platform/checksum.js'
 import { makeFolder, readBytes, reasonOf } from '../../platform/node-files.js'
 
 /**
- * Where a run of scoring keeps what its workers share: its plan, the model, the shards, the result. Names are relative, with `/` between folders. A folder that all of them see is
- * one; a module that exports `openStore(location)` makes another, such as a bucket of objects.
+ * Where a run of scoring keeps what its workers share: its plan, the model, the shards, the result. Names are relative,
+ * with `/` between folders. A folder that all of them see is one; a module that exports `openStore(location)` makes
+ * another, such as a bucket of objects.
  */
 export interface ShardStore {
   /** The bytes of an object; undefined if there is none of that name. */

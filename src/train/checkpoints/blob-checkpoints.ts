@@ -15,12 +15,11 @@ import {
 } from './checkpoint-file.js'
 
 /**
- * The checkpoints of a run among named bytes: {@link opfsStore} and {@link indexedDbStore} in browsers, or any other {@link BlobStore}. The files are those of
- * {@link CheckpointStore}, with the same checksum.
+ * The checkpoints of a run among named bytes: {@link opfsStore} and {@link indexedDbStore} in browsers, or any other
+ * {@link BlobStore}. The files are those of {@link CheckpointStore}, with the same checksum.
  *
- * @example
- * import { Adam, BlobCheckpoints, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from 'lanewise/train'
- * import type { BlobStore } from 'lanewise/train'
+ * @example import { Adam, BlobCheckpoints, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from
+ * 'lanewise/train' import type { BlobStore } from 'lanewise/train'
  *
  * // In a page: await opfsStore('runs/first'). Anything that keeps bytes by names will do:
  * const kept = new Map<string, Uint8Array>()
@@ -65,7 +64,8 @@ export class BlobCheckpoints implements Checkpoints {
   /**
    * Saves a checkpoint, then removes the oldest ones that are too many.
    *
-   * @throws LanewiseError `E_VALUE` for a step that is none or a state that is no JSON; `E_EXTERNAL` if it cannot be written.
+   * @throws LanewiseError `E_VALUE` for a step that is none or a state that is no JSON; `E_EXTERNAL` if it cannot be
+   *   written.
    */
   async save(checkpoint: Checkpoint): Promise<void> {
     const name = checkpointName(checkpoint.step)
@@ -74,7 +74,10 @@ export class BlobCheckpoints implements Checkpoints {
       await this.blobs.remove(checkpointName(step))
   }
 
-  /** The newest checkpoint that is whole; undefined if there is none at all. @throws LanewiseError `E_PARSE` if there are some, but all are damaged. */
+  /**
+   * The newest checkpoint that is whole; undefined if there is none at all. @throws LanewiseError `E_PARSE` if there
+   * are some, but all are damaged.
+   */
   async latest(): Promise<Checkpoint | undefined> {
     const errors: string[] = []
     for (const step of (await this.steps()).reverse()) {
@@ -89,7 +92,10 @@ export class BlobCheckpoints implements Checkpoints {
     return undefined
   }
 
-  /** The checkpoint of a step. @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_PARSE` or `E_TENSOR` if it is damaged. */
+  /**
+   * The checkpoint of a step. @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_PARSE` or `E_TENSOR` if it is
+   * damaged.
+   */
   async load(step: number): Promise<Checkpoint> {
     const name = checkpointName(step)
     const bytes = await this.blobs.read(name)

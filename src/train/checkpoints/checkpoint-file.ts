@@ -3,7 +3,9 @@ import { LanewiseError } from '../../core/errors.js'
 import { Sha256 } from '../../platform/node-files.js'
 import { MAX_HEADER, safetensorsLayout, safetensorsPieces, tensorsOf } from './safetensors.js'
 
-/** What a run needs to go on: weights and the optimiser's moments as tensors; step, positions and random states as JSON. */
+/**
+ * What a run needs to go on: weights and the optimiser's moments as tensors; step, positions and random states as JSON.
+ */
 export interface Checkpoint {
   /** The step after which it was saved. */
   readonly step: number
@@ -15,13 +17,16 @@ export interface Checkpoint {
 
 /** Where checkpoints go and how many are kept. */
 export interface CheckpointOptions {
-  /** Checkpoints that are kept, the newest ones; 3 by default. At least 2: the one before is what a damaged newest one is replaced by. */
+  /**
+   * Checkpoints that are kept, the newest ones; 3 by default. At least 2: the one before is what a damaged newest one
+   * is replaced by.
+   */
   readonly keep?: number
 }
 
 /**
- * What keeps the checkpoints of a run, wherever they are: {@link CheckpointStore} in a folder, {@link BlobCheckpoints} in a browser. What it returns is
- * waited for.
+ * What keeps the checkpoints of a run, wherever they are: {@link CheckpointStore} in a folder, {@link BlobCheckpoints}
+ * in a browser. What it returns is waited for.
  */
 export interface Checkpoints {
   /** Where they are, for messages. */
@@ -30,7 +35,10 @@ export interface Checkpoints {
   steps(): readonly number[] | Promise<readonly number[]>
   /** Saves one, and removes the oldest ones that are too many. */
   save(checkpoint: Checkpoint): unknown
-  /** The newest that is whole; undefined if there is none at all. @throws LanewiseError `E_PARSE` if there are some, but all are damaged. */
+  /**
+   * The newest that is whole; undefined if there is none at all. @throws LanewiseError `E_PARSE` if there are some, but
+   * all are damaged.
+   */
   latest(): Checkpoint | undefined | Promise<Checkpoint | undefined>
   /** Removes those of later steps. */
   rewind(step: number): void | Promise<void>
@@ -66,7 +74,10 @@ export function stepsOf(names: readonly string[]): number[] {
     .sort((a, b) => a - b)
 }
 
-/** Those that are too many after one was saved: a run that went back to an earlier step keeps what it has just written. @internal */
+/**
+ * Those that are too many after one was saved: a run that went back to an earlier step keeps what it has just
+ * written. @internal
+ */
 export function outdated(steps: readonly number[], keep: number, newest: number): number[] {
   return steps.slice(0, -keep).filter((step) => step !== newest)
 }

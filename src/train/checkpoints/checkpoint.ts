@@ -17,9 +17,10 @@ import {
 const leftover = /^checkpoint-\d{10}\.safetensors\.[0-9a-f]+\.tmp$/
 
 /**
- * The checkpoints of a run, in a folder: safetensors files (which other programs can read too) with the state and a SHA-256 of the whole file in
- * their metadata. A file is written under another name, flushed to the disk and then renamed, so at every moment the last checkpoint that was
- * finished is there, whole; and should a disk damage it, the one before is used. Symbolic links are no checkpoints.
+ * The checkpoints of a run, in a folder: safetensors files (which other programs can read too) with the state and a
+ * SHA-256 of the whole file in their metadata. A file is written under another name, flushed to the disk and then
+ * renamed, so at every moment the last checkpoint that was finished is there, whole; and should a disk damage it, the
+ * one before is used. Symbolic links are no checkpoints.
  *
  * Reading and writing happen at once, not later: weights must not change while they are written.
  */
@@ -56,7 +57,8 @@ export class CheckpointStore implements Checkpoints {
    * Saves a checkpoint and, when it is safe, removes the oldest ones that are too many.
    *
    * @param checkpoint - its state is JSON.
-   * @throws LanewiseError `E_VALUE` for a step that is none or a state that is no JSON; `E_EXTERNAL` if the file cannot be written: then everything is as before.
+   * @throws LanewiseError `E_VALUE` for a step that is none or a state that is no JSON; `E_EXTERNAL` if the file cannot
+   *   be written: then everything is as before.
    */
   save(checkpoint: Checkpoint): string {
     const path = this.path(checkpoint.step)
@@ -88,7 +90,10 @@ export class CheckpointStore implements Checkpoints {
     return undefined
   }
 
-  /** The checkpoint of a step. @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_PARSE` or `E_TENSOR` if it is damaged. */
+  /**
+   * The checkpoint of a step. @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_PARSE` or `E_TENSOR` if it is
+   * damaged.
+   */
   load(step: number): Checkpoint {
     const path = this.path(step)
     return readNow(path, (read, size) => readCheckpoint(read, size, step, path), false)

@@ -5,8 +5,8 @@ import { rawBytes } from '../../core/host.js'
 import { formatShape, MAX_RANK, sizeOf } from '../../core/shape.js'
 import { Tensor, toHost } from '../../api/tensor.js'
 
-// The format: eight bytes with the length of a header (little-endian), the header as JSON, then the elements of all tensors without a hole.
-// https://github.com/huggingface/safetensors#format
+// The format: eight bytes with the length of a header (little-endian), the header as JSON, then the elements of all
+// tensors without a hole. https://github.com/huggingface/safetensors#format
 const names: Readonly<Record<string, NumericDType>> = {
   F64: 'float64',
   F32: 'float32',
@@ -40,8 +40,9 @@ export interface Safetensors {
 /**
  * Reads a safetensors file. The tensors do not share the file's memory.
  *
- * @throws LanewiseError `E_PARSE` if the header is not what the format says or the file is cut off; `E_TENSOR` for a tensor whose type, shape and
- *   place in the file contradict each other; `E_UNSUPPORTED` for a type that tensors do not have.
+ * @throws LanewiseError `E_PARSE` if the header is not what the format says or the file is cut off; `E_TENSOR` for a
+ *   tensor whose type, shape and place in the file contradict each other; `E_UNSUPPORTED` for a type that tensors do
+ *   not have.
  */
 export function decodeSafetensors(bytes: Uint8Array, what = 'safetensors file'): Safetensors {
   checkArguments('decodeSafetensors', { bytes, what }, 'bytes', 'string?')
@@ -132,7 +133,10 @@ function headerOf(bytes: Uint8Array, what: string): { header: Record<string, unk
   return { header: objectOf(header, `${what}: the header`), start }
 }
 
-/** A name that an object in JSON has twice, of which parsers keep the last without a word. @param text - valid JSON, an object. */
+/**
+ * A name that an object in JSON has twice, of which parsers keep the last without a word. @param text - valid JSON, an
+ * object.
+ */
 function repeatedName(text: string): string | undefined {
   const seen = new Set<string>()
   let depth = 0
@@ -201,7 +205,8 @@ function checkPlaces(entries: readonly Entry[], room: number, what: string): voi
 }
 
 /**
- * Writes a safetensors file, as its pieces one after the other: whoever writes them to a file needs no copy of the elements.
+ * Writes a safetensors file, as its pieces one after the other: whoever writes them to a file needs no copy of the
+ * elements.
  *
  * @throws LanewiseError `E_UNSUPPORTED` for types that the format does not have; `E_VALUE` for the reserved name.
  */

@@ -49,7 +49,8 @@ const HEIGHT = 6
 const DOTS = ['·', '•', '●']
 
 /**
- * What mattered in a search, for a terminal: a plot for each parameter, the one that explains most first. A dot is a trial, a thicker one several.
+ * What mattered in a search, for a terminal: a plot for each parameter, the one that explains most first. A dot is a
+ * trial, a thicker one several.
  *
  * @param done - all trials, after each number of steps.
  */

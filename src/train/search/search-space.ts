@@ -67,9 +67,9 @@ function drawn(range: Range, random: Random): ParameterValue {
 }
 
 /**
- * How much of a measure a parameter explains among trials, 0 … 1: for numbers the square of the rank correlation (Spearman) or, from six trials on, what a
- * parabola through the ranks explains, if that is more: a learning rate is best somewhere in the middle. For others the share of the variance that lies between
- * their values.
+ * How much of a measure a parameter explains among trials, 0 … 1: for numbers the square of the rank correlation
+ * (Spearman) or, from six trials on, what a parabola through the ranks explains, if that is more: a learning rate is
+ * best somewhere in the middle. For others the share of the variance that lies between their values.
  */
 export function importance(values: readonly ParameterValue[], measures: readonly number[]): number {
   if (measures.length < 3) return 0
@@ -78,7 +78,8 @@ export function importance(values: readonly ParameterValue[], measures: readonly
     const straight = correlation(x, y) ** 2
     const n = y.length
     if (n < 6) return straight
-    // The part of the squares that is in no straight line explains as much again; the adjustment is for what one more number explains by chance.
+    // The part of the squares that is in no straight line explains as much again; the adjustment is for what one more
+    // number explains by chance.
     const squares = centred(x.map((value) => value * value))
     const slope = dot(x, squares) / (dot(x, x) || 1)
     const both =

@@ -19,8 +19,8 @@ export interface SearchOptions {
   /** Steps of a trial that goes to the end. */
   readonly steps: number
   /**
-   * Successive halving (Jamieson & Talwalkar, arXiv:1502.07943): all trials take a small share of the steps, the best 1/`halving` of them go on to `halving` times as
-   * many, and so on to the end. Without it every trial goes to the end.
+   * Successive halving (Jamieson & Talwalkar, arXiv:1502.07943): all trials take a small share of the steps, the best
+   * 1/`halving` of them go on to `halving` times as many, and so on to the end. Without it every trial goes to the end.
    */
   readonly halving?: number
   readonly seed?: number
@@ -84,11 +84,13 @@ export function rungsOf(
 }
 
 /**
- * Tries sets of parameters that are drawn from a space, each as a run of its own in `trial-N`; the table is in `search.json`, a page with plots in
- * `search.html`. A search that was broken off goes on where it was: finished trials are not repeated, one that was going on is resumed bit for bit.
+ * Tries sets of parameters that are drawn from a space, each as a run of its own in `trial-N`; the table is in
+ * `search.json`, a page with plots in `search.html`. A search that was broken off goes on where it was: finished trials
+ * are not repeated, one that was going on is resumed bit for bit.
  *
  * @param make - the recipe for parameters. Where a module exports none, {@link withParameters} of its recipe.
- * @throws LanewiseError `E_VALUE` for a space or numbers that are none, a recipe without validation; `E_STATE` if the folder holds another search.
+ * @throws LanewiseError `E_VALUE` for a space or numbers that are none, a recipe without validation; `E_STATE` if the
+ *   folder holds another search.
  */
 export async function searchRecipe(make: SearchRecipe, options: SearchOptions): Promise<SearchResult> {
   const { folder, space, trials = 16, steps, halving, seed = 1, data, quickest, progress } = options
@@ -205,7 +207,8 @@ function stateIn(file: string, fresh: State): State {
 const general = ['lr', 'batchSize', 'seed', 'epochs']
 
 /**
- * A recipe with another learning rate, batch size, seed or number of epochs: what can be searched where a module exports no `search`.
+ * A recipe with another learning rate, batch size, seed or number of epochs: what can be searched where a module
+ * exports no `search`.
  *
  * @throws LanewiseError `E_VALUE` for a parameter that only the recipe could understand.
  */

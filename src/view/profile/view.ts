@@ -13,8 +13,8 @@ export interface ProfileViewOptions {
 }
 
 /**
- * Shows one run, or two beside each other: timeline, totals, roofline, memory, and a table of all nodes. It is the same in the page of
- * `lanewise profile --html` and in the site.
+ * Shows one run, or two beside each other: timeline, totals, roofline, memory, and a table of all nodes. It is the same
+ * in the page of `lanewise profile --html` and in the site.
  */
 export function showProfiles(
   place: HTMLElement,

@@ -156,7 +156,8 @@ describe.each(builds)('Winograd, %s build', (build) => {
   ])('F(%i, %i)', (m, r) => {
     // The error of a sum grows with the sum's size: bounds are fractions of the largest one.
     test.each(Object.entries(cases))('%s', (_, { pads, ...shape }) => {
-      // What a window reaches further than one of three is padding: one pixel more at the end, then one at the beginning.
+      // What a window reaches further than one of three is padding: one pixel more at the end, then one at the
+      // beginning.
       const more = pads.map((pad, i) => pad + (i < 2 ? Number(r === 5) : Number(r > 3)))
       const s = { ...shape, kernel: [r, r], pads: more } as Case
       const [oh, ow] = convOutput(s)

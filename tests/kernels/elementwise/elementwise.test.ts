@@ -129,7 +129,8 @@ describe.each(builds)('%s', (build) => {
     expectSame(wasm.viewF32(parts, 77), wasm.viewF32(whole, 77), [7, 11])
   })
 
-  // y = z / clip(sigmoid(gain·x + shift) − x), gain per channel: rows, scalars, whole operands and x itself, both orders of operands.
+  // y = z / clip(sigmoid(gain·x + shift) − x), gain per channel: rows, scalars, whole operands and x itself, both
+  // orders of operands.
   const steps: readonly Step[] = [
     { binary: BINARY_MUL, operand: 1, spread: CHAIN_ROW, flipped: true },
     { binary: BINARY_ADD, operand: 2, spread: CHAIN_SCALAR },

@@ -8,7 +8,9 @@ type State = Record<string, number>
 interface Method {
   readonly name: string
   readonly kernel: string
-  /** What it keeps, in the order of the kernel's addresses after those of the parameter and its gradient; `-`: left out. */
+  /**
+   * What it keeps, in the order of the kernel's addresses after those of the parameter and its gradient; `-`: left out.
+   */
   readonly kept: readonly string[]
   /** After the number of elements. */
   readonly options: readonly number[]
@@ -112,7 +114,8 @@ describe.each(builds)('%s', (build) => {
     test.each([1, 4, 7, 1003])('of %i elements', (n) => {
       const wasm = new Wasm(build, undefined, 'train')
       const names = ['p', 'g', ...kept.filter((name) => name !== '-')]
-      // What is kept are squares and means of them: none is below 0, and the mean square is no less than the square of the mean.
+      // What is kept are squares and means of them: none is below 0, and the mean square is no less than the square of
+      // the mean.
       const given = names.map((name, i) => randomF32(n, i + 1).map((x) => (name === 'p' || name === 'g' ? x : x * x)))
       given.forEach((values, i) => {
         if (names[i] === 'mean') values.forEach((x, k) => (values[k] = x / 4))

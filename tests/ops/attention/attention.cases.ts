@@ -192,7 +192,8 @@ export const attentionCases: readonly Case[] = [
   },
 ]
 
-// Random ones, for the kernels' tails and blocks: five or six rows at a time, thirty or thirty-six queries in a block of the gradient.
+// Random ones, for the kernels' tails and blocks: five or six rows at a time, thirty or thirty-six queries in a block
+// of the gradient.
 const bits = (rows: number, columns: number, allowed: (i: number, j: number) => boolean) =>
   typed('bool', [rows, columns], {
     values: Array.from({ length: rows * columns }, (_, at) =>

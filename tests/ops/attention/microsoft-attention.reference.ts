@@ -1,6 +1,9 @@
 import type { Plain, Reference } from '../case.js'
 
-/** Queries, keys and values [batch, length, heads · size], and everything that ONNX Runtime's attention operators may have besides. */
+/**
+ * Queries, keys and values [batch, length, heads · size], and everything that ONNX Runtime's attention operators may
+ * have besides.
+ */
 interface Parts {
   readonly heads: number
   readonly q: Plain

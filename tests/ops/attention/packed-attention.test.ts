@@ -22,7 +22,8 @@ function packed(...parts: HostTensor[]): HostTensor {
 const attention = async (...inputs: HostTensor[]) =>
   (await runNode({ op: 'MultiHeadAttention', domain: 'com.microsoft', inputs, attributes: { num_heads: heads } }))[0]
 
-// ONNX Runtime's CPU kernels do not take packed operands, so there is no other answer to compare with than that for separate ones.
+// ONNX Runtime's CPU kernels do not take packed operands, so there is no other answer to compare with than that for
+// separate ones.
 it('packed operands of MultiHeadAttention give what separate ones give', async () => {
   const separate = await attention(q, k, v)
   expect(await attention(packed(q, k, v))).toEqual(separate)

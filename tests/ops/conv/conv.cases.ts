@@ -15,8 +15,9 @@ function row(name: string, x: number[], w: number[], attributes: Attributes = {}
 }
 
 /**
- * Winograd's F(4×4, 3×3) (and F(3×3, 4×4) and F(2×2, 5×5), which have the same points) rounds in its transforms: its worst elements are off by 2.8e-5 of the largest one, those of a direct sum by 1.8e-6
- * (Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
+ * Winograd's F(4×4, 3×3) (and F(3×3, 4×4) and F(2×2, 5×5), which have the same points) rounds in its transforms: its
+ * worst elements are off by 2.8e-5 of the largest one, those of a direct sum by 1.8e-6 (Barabasz et al., "Error
+ * Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
  */
 function winograd(name: string, x: number[], w: number[], attributes: Attributes): Case {
   return { ...row(name, x, w, attributes), tolerance: { absolute: 2.8e-5 } }

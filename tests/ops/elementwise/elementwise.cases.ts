@@ -113,7 +113,10 @@ const gelu: Case = {
   reference: unary((x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
 }
 
-/** Pairs of shapes that take each path: equal, a scalar on either side, a row, a column, both repeated, more axes than four. */
+/**
+ * Pairs of shapes that take each path: equal, a scalar on either side, a row, a column, both repeated, more axes than
+ * four.
+ */
 const shapes: readonly (readonly [string, readonly number[], readonly number[]])[] = [
   ['equal', [3, 7, 5], [3, 7, 5]],
   ['scalar right', [5, 9], []],

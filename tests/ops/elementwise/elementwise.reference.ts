@@ -23,7 +23,9 @@ function at(x: Plain, index: readonly number[]): number {
   return x.data[x.shape.reduce((offset, size, axis) => offset * size + (size === 1 ? 0 : index[axis + lead]), 0)]
 }
 
-/** erf by its Maclaurin series below 3, by the continued fraction of erfc above (Abramowitz and Stegun 7.1.6, 7.1.14). */
+/**
+ * erf by its Maclaurin series below 3, by the continued fraction of erfc above (Abramowitz and Stegun 7.1.6, 7.1.14).
+ */
 export function erf(x: number): number {
   const a = Math.abs(x)
   if (Number.isNaN(x)) return NaN

@@ -13,7 +13,10 @@ function neighbours(i: number, size: number, scale: number): readonly [number, n
   return low === high ? [low, high, 0.5, 0.5] : [low, high, fround(high - x), fround(x - low)]
 }
 
-/** Bit for bit what onnxruntime makes of x [planes, height, width]: weights multiplied first, four products added from the left. */
+/**
+ * Bit for bit what onnxruntime makes of x [planes, height, width]: weights multiplied first, four products added from
+ * the left.
+ */
 function bilinear(
   x: Float32Array,
   planes: number,

@@ -10,7 +10,10 @@ interface Axis {
   roi: [number, number]
 }
 
-/** Resize of opset 19 in float64, every output element by itself: the weights of its neighbours on each axis, multiplied out. */
+/**
+ * Resize of opset 19 in float64, every output element by itself: the weights of its neighbours on each axis, multiplied
+ * out.
+ */
 export const resize: Reference = (inputs, attributes) => {
   const [x] = inputs
   const [, roi, scales, sizes] = inputs as readonly (Plain | undefined)[]

@@ -26,7 +26,10 @@ const passes: Record<string, (x: number, split: number) => boolean> = {
   BRANCH_NEQ: (x, split) => x !== split,
 }
 
-/** The scores of a row: undefined where no leaf has spoken of a target. Sums are rounded to `round` after every addition. */
+/**
+ * The scores of a row: undefined where no leaf has spoken of a target. Sums are rounded to `round` after every
+ * addition.
+ */
 export function scoresOf(
   row: ArrayLike<number>,
   nodes: TreeNodes,

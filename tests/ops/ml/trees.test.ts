@@ -15,7 +15,9 @@ interface Random {
   readonly leaves: Leaves
 }
 
-/** Trees of every mode, splits at values that features have, infinities and NaN among them, node numbers in any order. */
+/**
+ * Trees of every mode, splits at values that features have, infinities and NaN among them, node numbers in any order.
+ */
 function randomTrees(seed: number, trees: number, features: number, targets: number, many: boolean): Random {
   const random = seeded(seed)
   const below = (n: number) => Math.floor(random() * n)

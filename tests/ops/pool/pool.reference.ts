@@ -20,7 +20,8 @@ function pool([x]: readonly Plain[], attributes: Readonly<Record<string, unknown
   })
   const shape = [...x.shape.slice(0, 2), ...output]
   const taps = indices(kernel)
-  // Of every window, its places in a plane of the image, and how many there are with the padding. All channels share them.
+  // Of every window, its places in a plane of the image, and how many there are with the padding. All channels share
+  // them.
   const windows = indices(output).map((place) => {
     const positions = taps.map((tap) => place.map((p, i) => p * strides[i] + tap[i] * dilations[i] - begin[i]))
     return {

@@ -13,7 +13,10 @@ function centred(x: Plain, zero: Plain | undefined, axis = 0): Plain {
   }
 }
 
-/** saturate(round((sum + bias) · xScale · wScale / yScale) + zero), scales in float32 in onnxruntime's order; `channel` of an element's number. */
+/**
+ * saturate(round((sum + bias) · xScale · wScale / yScale) + zero), scales in float32 in onnxruntime's order; `channel`
+ * of an element's number.
+ */
 function requantized(
   sums: Plain,
   type: string,
@@ -86,7 +89,10 @@ export function qGemm(type: string | undefined): Reference {
   }
 }
 
-/** In float64: what onnxruntime rounds in between is far below a step except next to a half, which `tolerance` has to allow for. */
+/**
+ * In float64: what onnxruntime rounds in between is far below a step except next to a half, which `tolerance` has to
+ * allow for.
+ */
 export function qLinearAdd(type: string): Reference {
   return ([a, aScale, aZero, b, bScale, bZero, yScale, yZero]) => {
     const [low, high] = type === 'uint8' ? [0, 255] : [-128, 127]

@@ -7,7 +7,8 @@ import { inputsOf } from '../../support/cases/case-model.js'
 import { runNode } from '../../support/cases/run-node.js'
 import { allCases } from '../cases.js'
 
-// Kernels of quantised operators read bytes, float32 and int32 by address: an operand of another type is refused, or its numbers mean the same.
+// Kernels of quantised operators read bytes, float32 and int32 by address: an operand of another type is refused, or
+// its numbers mean the same.
 
 const quantised = /Quant|QLinear|Integer|QGemm|NBits|QAttention/
 /** The row of each operator that has the most operands. */

@@ -10,7 +10,8 @@ import { runNode } from '../../support/cases/run-node.js'
 import { builds } from '../../support/wasm.js'
 import { writtenModel } from '../../support/written-model.js'
 
-// Scales that are exact in binary make many results exact halves: there it shows whether the zero point is added before or after rounding.
+// Scales that are exact in binary make many results exact halves: there it shows whether the zero point is added before
+// or after rounding.
 
 const domain = 'com.microsoft'
 type Byte = 'uint8' | 'int8'

@@ -102,7 +102,9 @@ it('what cannot happen does not, and what is certain does', () => {
   expect(data).toEqual(Float32Array.from(p, (value) => (value >= 1 ? 1 : 0)))
 })
 
-/** Of the normal distribution, by the series and the continued fraction of Abramowitz and Stegun, 26.2.10 and 26.2.14. */
+/**
+ * Of the normal distribution, by the series and the continued fraction of Abramowitz and Stegun, 26.2.10 and 26.2.14.
+ */
 function below(x: number): number {
   const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
   if (Math.abs(x) > 4) {

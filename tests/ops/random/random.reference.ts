@@ -72,7 +72,9 @@ function normalOf(first: bigint, words: Iterator<bigint, never>): number {
   }
 }
 
-/** float32 normal numbers: the words of 1,024 candidates come first, then what those need that are not taken at once. */
+/**
+ * float32 normal numbers: the words of 1,024 candidates come first, then what those need that are not taken at once.
+ */
 export function normalReference(seed: number, count: number, mean: number, scale: number): Float32Array {
   const words = wordsOf(seed)
   const result = new Float32Array(count)

@@ -25,7 +25,10 @@ function throughBytes(rows: number[][]): number[][] {
   )
 }
 
-/** As ONNX Runtime's documentation has it: LSTM on dequantised weights; X is rounded to bytes as a whole, H at every step. */
+/**
+ * As ONNX Runtime's documentation has it: LSTM on dequantised weights; X is rounded to bytes as a whole, H at every
+ * step.
+ */
 export const dynamicQuantizeLstm: Reference = (
   [x, w, r, b, lengths, h0, c0, p, wScale, wZero, rScale, rZero],
   attributes,

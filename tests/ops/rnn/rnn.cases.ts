@@ -340,7 +340,10 @@ const lstmCases: Case[] = [
   },
 ]
 
-/** The operands of {@link operands} with W and R as bytes, turned, and their scales and zero points: one per direction, or per column. */
+/**
+ * The operands of {@link operands} with W and R as bytes, turned, and their scales and zero points: one per direction,
+ * or per column.
+ */
 function quantisedOperands(
   dtype: 'int8' | 'uint8',
   sizes: readonly [number, number, number, number],

@@ -8,7 +8,10 @@ export const families: readonly string[] = process.env.LANEWISE_FAMILIES?.split(
 /** Those of their kernels that only training calls: every case of an operator is run for the others. */
 const wanted: ReadonlySet<string> = new Set(families.flatMap((family) => kernelsOf(family, ['train'])))
 
-/** The kernels called in this process, and those called since `concerns` began: kept where files of tests that share the process find the same. */
+/**
+ * The kernels called in this process, and those called since `concerns` began: kept where files of tests that share the
+ * process find the same.
+ */
 const calls = ((globalThis as { lanewiseCalls?: { all: Set<string>; since: Set<string> } }).lanewiseCalls ??= {
   all: new Set<string>(),
   since: new Set<string>(),
@@ -44,7 +47,9 @@ function noting(name: string, value: WebAssembly.ExportValue): WebAssembly.Expor
   }
 }
 
-/** What `work` returns, and whether it called a kernel of training of the families that are tested; true where all are. */
+/**
+ * What `work` returns, and whether it called a kernel of training of the families that are tested; true where all are.
+ */
 export async function concerns<T>(work: () => Promise<T>): Promise<[result: T, concerned: boolean]> {
   calls.since.clear()
   const result = await work()

@@ -63,7 +63,10 @@ export function caseModel(
   return { bytes: exportModel(graph), feeds }
 }
 
-/** Those of the newest operator set of some cases as files: all but what is taken here though no set has it (a type more than ONNX allows). */
+/**
+ * Those of the newest operator set of some cases as files: all but what is taken here though no set has it (a type more
+ * than ONNX allows).
+ */
 export function caseModels(
   rows: readonly Case[],
   sizes: (i: number) => 'fixed' | 'open' | 'unknown',

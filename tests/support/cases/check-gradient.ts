@@ -17,7 +17,10 @@ knowEveryGradient()
 
 /** Central differences in float64 are good to about 1e-8 with this step. */
 const STEP = 1e-4
-/** Elements of each input that are differentiated, all of a small one: fewer where the naive reference takes long, but at least so many. */
+/**
+ * Elements of each input that are differentiated, all of a small one: fewer where the naive reference takes long, but
+ * at least so many.
+ */
 const ELEMENTS = 48
 // `npm run test:kernels` has to answer soon: it looks at fewer elements of what takes long.
 const [LEAST_ELEMENTS, MILLISECONDS] = families.length > 0 ? [2, 8] : [4, 100]
@@ -31,8 +34,9 @@ interface Weighted {
 }
 
 /**
- * Compares the gradient of a random weighting of a case's outputs, by every float32 input, with finite differences of the float64 reference. That of the
- * relaxed build is compared, in every element, with that of the other one, which is so compared: differences of a naive reference take the longest of all.
+ * Compares the gradient of a random weighting of a case's outputs, by every float32 input, with finite differences of
+ * the float64 reference. That of the relaxed build is compared, in every element, with that of the other one, which is
+ * so compared: differences of a naive reference take the longest of all.
  */
 export async function checkGradient(test: Case, build: Build): Promise<void> {
   const [{ inputs, weights, gradients, random }, concerned] = await concerns(() => weighted(test, build))
@@ -103,7 +107,9 @@ function hasGradient(test: Case, index: number): boolean {
   return (rule?.inputs ?? [index]).includes(index) && (!test.gradient || test.gradient.inputs.includes(index))
 }
 
-/** Elements of an input, and the slope of the loss by each; without those at a kink, or where the loss is not finite. */
+/**
+ * Elements of an input, and the slope of the loss by each; without those at a kink, or where the loss is not finite.
+ */
 function* differences(
   plains: readonly (Plain | undefined)[],
   index: number,

@@ -19,7 +19,10 @@ const dtypes = new Map<string, NumericDType>([
   ['c16', 'complex128'],
 ])
 
-/** A NumPy array file, format 1 to 3 (NEP 1 and numpy.lib.format). Strings (U, S) become string tensors; object arrays are refused. */
+/**
+ * A NumPy array file, format 1 to 3 (NEP 1 and numpy.lib.format). Strings (U, S) become string tensors; object arrays
+ * are refused.
+ */
 export function readNpy(file: Uint8Array): HostTensor {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   if (String.fromCharCode(...file.subarray(0, 6)) !== '\x93NUMPY') throw new Error('not a .npy file')

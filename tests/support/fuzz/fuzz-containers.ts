@@ -286,8 +286,9 @@ async function ended(work: Promise<Readonly<Record<string, OnnxValue>>>): Promis
 }
 
 /**
- * Makes a session of a random graph with random options and queues runs whose buffers change before their turn and while they wait. Then what was
- * done to others must not show in a run that nobody disturbed, and nothing may be held any more.
+ * Makes a session of a random graph with random options and queues runs whose buffers change before their turn and
+ * while they wait. Then what was done to others must not show in a run that nobody disturbed, and nothing may be held
+ * any more.
  */
 export async function runContainers(random: Random): Promise<void> {
   const session = await InferenceSession.create(exportModel(graphOf(random)), optionsOf(random))

@@ -125,7 +125,9 @@ function fetchesFor(session: InferenceSession, random: Random): unknown {
   ])
 }
 
-/** Gives a good model values of all kinds. The model stays loaded, so that what one run leaves behind meets the next. */
+/**
+ * Gives a good model values of all kinds. The model stays loaded, so that what one run leaves behind meets the next.
+ */
 export async function runFeeds(random: Random): Promise<void> {
   models ??= caseModels(allCases, () => 'unknown')
   const model = pick(random, models)

@@ -21,7 +21,10 @@ function model(graph: Init<ModelProto>['graph'], rest: Init<ModelProto> = {}): U
   return writeModel({ irVersion: 10, opsetImport: [{ version: 21 }], graph: { name: 'g', ...graph }, ...rest })
 }
 
-/** Small valid models that together use every kind of message, tensor encoding and graph structure; fuzzing starts from them. */
+/**
+ * Small valid models that together use every kind of message, tensor encoding and graph structure; fuzzing starts from
+ * them.
+ */
 export function fuzzModels(): Uint8Array[] {
   const ramp = (n: number): number[] => Array.from({ length: n }, (_, i) => (i % 7) - 3)
 

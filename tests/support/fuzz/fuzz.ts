@@ -110,7 +110,8 @@ export const targets: FuzzTarget[] = [
   {
     name: 'containers',
     weight: 1,
-    // The bytes are the seed of a graph over strings, sequences and complex numbers, of its options and of what happens while its runs wait.
+    // The bytes are the seed of a graph over strings, sequences and complex numbers, of its options and of what happens
+    // while its runs wait.
     input: (_, random) => new Uint8Array(Uint32Array.of(random() * 2 ** 32, random() * 2 ** 32).buffer),
     run: (file) => runContainers(seeded(hashOf(file))),
   },
@@ -183,7 +184,10 @@ export async function judge(target: FuzzTarget, file: Uint8Array, report?: FuzzR
   return undefined
 }
 
-/** Makes as many runs. Each depends on the seed and its own number alone (and `feeds` on what earlier runs left in the sessions it keeps). */
+/**
+ * Makes as many runs. Each depends on the seed and its own number alone (and `feeds` on what earlier runs left in the
+ * sessions it keeps).
+ */
 export async function fuzz({
   runs,
   seed,

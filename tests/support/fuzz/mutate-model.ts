@@ -241,7 +241,9 @@ function change(model: Piece[], donor: Piece[], random: Random): void {
   if (place) changeValue(place, all, random)
 }
 
-/** A relative of a model that is still a well-formed file: other values, wiring, operators, attributes, types and sizes. */
+/**
+ * A relative of a model that is still a well-formed file: other values, wiring, operators, attributes, types and sizes.
+ */
 export function mutateModel(file: Uint8Array, donor: Uint8Array, random: Random): Uint8Array {
   const pieces = parsePieces(file, specOf('ModelProto'))
   const other = parsePieces(donor, specOf('ModelProto'))

@@ -167,7 +167,8 @@ function mutateTree(pieces: Piece[], donor: Piece[], random: Random): void {
       } else piece.body = piece.body.map(() => Math.floor(random() * 256))
       break
     case 8: {
-      // Something of the same number from another place: an attribute's tensor as an initializer, a graph inside a graph.
+      // Something of the same number from another place: an attribute's tensor as an initializer, a graph inside a
+      // graph.
       const same = allLists(donor)
         .flat()
         .filter((other) => other.number === piece.number)

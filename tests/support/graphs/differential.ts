@@ -84,7 +84,9 @@ function difference(value: RandomValue, actual: HostTensor | undefined): string 
 
 export type Outcome =
   | { readonly kind: 'same' }
-  /** onnxruntime-web has no kernel for a node's types, or does not take the graph; Lanewise is right by the reference. */
+  /**
+   * onnxruntime-web has no kernel for a node's types, or does not take the graph; Lanewise is right by the reference.
+   */
   | { readonly kind: 'alone'; readonly why: string }
   /** Only Lanewise is off. */
   | { readonly kind: 'wrong'; readonly what: string }

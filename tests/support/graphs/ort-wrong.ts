@@ -56,7 +56,10 @@ const known: readonly Known[] = [
   },
 ]
 
-/** Why onnxruntime-web may refuse a graph, or differ in a value that comes from these nodes; undefined if no reason is known. */
+/**
+ * Why onnxruntime-web may refuse a graph, or differ in a value that comes from these nodes; undefined if no reason is
+ * known.
+ */
 export function wrongInOrt(
   { values }: RandomGraph,
   nodes: readonly RandomNode[],

@@ -101,7 +101,10 @@ const ranges: Partial<Record<DType, readonly [number, number]>> = {
   float64: [-1e6, 1e6],
 }
 
-/** Grows a graph node by node, knowing every value's elements, so that only nodes are added whose results are well-defined and well-conditioned. */
+/**
+ * Grows a graph node by node, knowing every value's elements, so that only nodes are added whose results are
+ * well-defined and well-conditioned.
+ */
 export class GraphGrower {
   readonly values: RandomValue[] = []
   readonly nodes: RandomNode[] = []
@@ -196,8 +199,8 @@ export class GraphGrower {
   }
 
   /**
-   * A node, unless its results are not finite, too large or depend on rounding. `moves`: the results are the very elements of inputs, or
-   * exact in any arithmetic.
+   * A node, unless its results are not finite, too large or depend on rounding. `moves`: the results are the very
+   * elements of inputs, or exact in any arithmetic.
    */
   add(
     op: string,

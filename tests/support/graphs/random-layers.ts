@@ -210,7 +210,8 @@ const resized: Recipe = (g) => {
       : {}),
   }
   const moves = mode === 'nearest'
-  // Quotients of small powers of two are the same in every precision: which pixel is the nearest does not hang on rounding.
+  // Quotients of small powers of two are the same in every precision: which pixel is the nearest does not hang on
+  // rounding.
   const factors = [1, 1, g.pick([1, 2, 4, 0.5]), g.pick([1, 2, 4, 0.5])]
   if (factors.some((f, i) => f * x.shape[i] < 1)) return
   if (g.chance(0.5) && coordinates !== 'align_corners')

@@ -8,8 +8,9 @@ import { compile, staleTargets, targets, type Target } from '../../../scripts/ke
 import { installInto, packLibrary, root } from '../package.js'
 
 /**
- * Makes what tests run and is not there, or was made of other sources: kernels, declarations, bundles; and for the tests that need it an app with the packed
- * library. `npm test` needs no other step. With LANEWISE_KERNELS (`npm run test:kernels`) only the targets that it names, and no bundle.
+ * Makes what tests run and is not there, or was made of other sources: kernels, declarations, bundles; and for the
+ * tests that need it an app with the packed library. `npm test` needs no other step. With LANEWISE_KERNELS
+ * (`npm run test:kernels`) only the targets that it names, and no bundle.
  */
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
   const { LANEWISE_KERNELS } = process.env

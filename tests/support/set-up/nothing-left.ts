@@ -1,10 +1,11 @@
-// Around each file of tests that shares its process with others: what one leaves behind would fail another, and which one depends on the order of the day. Here
-// it fails the file that left it, every time.
+// Around each file of tests that shares its process with others: what one leaves behind would fail another, and which
+// one depends on the order of the day. Here it fails the file that left it, every time.
 import { afterAll, expect } from 'vitest'
 import { env } from '../../../src/core/env.js'
 import { registeredOps } from '../../../src/ir/registry.js'
 
-// What libraries add, once for all, is no matter: what was there has to be the same, and no switch of ours may come to it.
+// What libraries add, once for all, is no matter: what was there has to be the same, and no switch of ours may come to
+// it.
 const variables = Object.keys(process.env)
 const globals = Object.entries(Object.getOwnPropertyDescriptors(globalThis)).filter(([, { get }]) => !get)
 

@@ -1,5 +1,5 @@
-// Before each file of tests that `npm run test:kernels` runs. It has one target compiled, the kernels of training with those of inference among them: sessions
-// find these, and no relaxed build. What kernels are called is written down.
+// Before each file of tests that `npm run test:kernels` runs. It has one target compiled, the kernels of training with
+// those of inference among them: sessions find these, and no relaxed build. What kernels are called is written down.
 import { readFileSync } from 'node:fs'
 import { afterAll } from 'vitest'
 import { RELAXED_PROBE } from '../../../bindings/module.js'

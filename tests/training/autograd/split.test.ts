@@ -5,7 +5,8 @@ import { builds } from '../../support/wasm.js'
 import { windowEntries, type WindowOfTest } from '../../kernels/window.js'
 import { seeded } from '../../support/random.js'
 
-// What a scheduler relies on: kernels may be called for any part of their outermost axis, and no bit depends on the parts.
+// What a scheduler relies on: kernels may be called for any part of their outermost axis, and no bit depends on the
+// parts.
 test.each(builds)('weight gradients do not depend on how their rows are split (%s)', async (build) => {
   const device = await Device.create({ build })
   try {

@@ -7,9 +7,9 @@ import { F, init } from '../../../src/train.js'
 import { seeded } from '../../support/random.js'
 
 /**
- * The parameters after five steps: the same bits in every version of Node and on every machine. It may change where a kernel, an initialiser or an optimiser
- * was changed so that it rounds otherwise; then the versions still have to agree with each other. The last to change it: padding, activations and
- * other layers that PyTorch has.
+ * The parameters after five steps: the same bits in every version of Node and on every machine. It may change where a
+ * kernel, an initialiser or an optimiser was changed so that it rounds otherwise; then the versions still have to agree
+ * with each other. The last to change it: padding, activations and other layers that PyTorch has.
  */
 const HASH = 'e51d26f6e58cffa674b27fd6fcb63b937c4ddb41dbc99eef3a45019653f5044b'
 

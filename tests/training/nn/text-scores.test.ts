@@ -98,7 +98,8 @@ describe('CIDEr-D', () => {
     const cider = new CiderD(pairs.map(({ right }) => right))
     const mean = pairs.reduce((sum, one) => sum + cider.score(one), 0) / 3
     expect(mean).toBeCloseTo(ciderD(pairs), 12)
-    // "red ball" is in one of two documents: log 2 for each of "red", "ball" and the pair, all the same as in the right text.
+    // "red ball" is in one of two documents: log 2 for each of "red", "ball" and the pair, all the same as in the right
+    // text.
     const two = new CiderD([[['red', 'ball']], [['blue', 'car']]])
     expect(two.score(pair('red ball', 'red ball'))).toBeCloseTo(5, 12)
     // What no document has weighs log 2 as well: one of two words is right, and no pair.
@@ -110,7 +111,8 @@ describe('CIDEr-D', () => {
   test('n-grams that only one picture has weigh log 2; orders that are not there are 0', () => {
     // Cosines of 1-grams and 2-grams are 1, of longer ones 0: the mean of four, times ten.
     expect(ciderD([pair('red ball', 'red ball'), pair('blue car', 'blue car')])).toBeCloseTo(5, 12)
-    // "car" is one of two words, "red car" is no pair of the right text: a cosine of 1/2 of four, for one of two pictures.
+    // "car" is one of two words, "red car" is no pair of the right text: a cosine of 1/2 of four, for one of two
+    // pictures.
     expect(ciderD([pair('red ball', 'red ball'), pair('red car', 'blue car')])).toBeCloseTo(
       10 * (0.5 + 0.125) * 0.5,
       12,

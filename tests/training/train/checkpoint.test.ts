@@ -163,7 +163,9 @@ describe('checkpoints', () => {
   )
 })
 
-/** Starts a run, lets it save at least once, kills it some time later, and tells the last step that it said was saved. */
+/**
+ * Starts a run, lets it save at least once, kills it some time later, and tells the last step that it said was saved.
+ */
 function killed(program: string, folder: string, before: number, random: Random): Promise<number> {
   return new Promise((done, failed) => {
     const run = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] })

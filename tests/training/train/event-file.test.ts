@@ -6,9 +6,10 @@ import * as nn from '../../../src/train.js'
 import { F } from '../../../src/train.js'
 import type { Variable } from '../../../src/autograd/variable.js'
 
-// A reader of event files that shares nothing with the writer: the wire format and the checksum as their specifications have them, and the messages of
-// TensorFlow's .proto files (event, summary, graph, node_def, attr_value, tensor_shape, versions) with what this library may write of them. A field that is not
-// there, of another wire type or twice where it stands once, is an error.
+// A reader of event files that shares nothing with the writer: the wire format and the checksum as their specifications
+// have them, and the messages of TensorFlow's .proto files (event, summary, graph, node_def, attr_value, tensor_shape,
+// versions) with what this library may write of them. A field that is not there, of another wire type or twice where it
+// stands once, is an error.
 
 type Kind =
   | 'double'

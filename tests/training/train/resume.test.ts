@@ -44,7 +44,9 @@ interface Outcome {
 
 const STEPS_OF_EPOCH = 6
 
-/** A classifier with everything that a checkpoint has to keep: moments, schedule, masks, running statistics, shuffling. */
+/**
+ * A classifier with everything that a checkpoint has to keep: moments, schedule, masks, running statistics, shuffling.
+ */
 async function outcome(name: string, options: Partial<FitOptions>, cuts: readonly number[]): Promise<Outcome> {
   for (const maxSteps of [...cuts, undefined]) {
     const device = await Device.create({ deterministic: true, seed: 9 })
@@ -164,7 +166,10 @@ describe('signals end a process', () => {
   })
 })
 
-/** Runs a program, sends it the first signal as soon as it says "step" and the second, if there is one, again and again, and waits for its end. */
+/**
+ * Runs a program, sends it the first signal as soon as it says "step" and the second, if there is one, again and again,
+ * and waits for its end.
+ */
 function ended(
   args: readonly string[],
   signals: readonly ('SIGINT' | 'SIGTERM')[],

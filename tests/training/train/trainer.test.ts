@@ -51,7 +51,10 @@ beforeEach(async () => {
 
 const digits = generateDigits(120, 1)
 
-/** All that a run may depend on: a convolution, running statistics, a mask, moments, a schedule, shuffling, augmentation. */
+/**
+ * All that a run may depend on: a convolution, running statistics, a mask, moments, a schedule, shuffling,
+ * augmentation.
+ */
 async function setup(options: Partial<FitOptions> = {}) {
   Device.current = await Device.create({ deterministic: true, seed: 7 })
   const model = new Sequential(

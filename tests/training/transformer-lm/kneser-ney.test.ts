@@ -13,8 +13,8 @@ describe('modified Kneser–Ney', () => {
   })
 
   test('has the probabilities that are worked out by hand', () => {
-    // a b c a b d a b c: triples abc twice, bca, cab, abd, bda, dab once; pairs by what they follow: ab 2, bc, bd, ca, da 1;
-    // tokens by what they follow: a 2 (c, d), b, c, d 1. Too few for discounts of their own: ½ and 1.
+    // a b c a b d a b c: triples abc twice, bca, cab, abd, bda, dab once; pairs by what they follow: ab 2, bc, bd, ca,
+    // da 1; tokens by what they follow: a 2 (c, d), b, c, d 1. Too few for discounts of their own: ½ and 1.
     const [a, b, c, d] = [0, 1, 2, 3]
     const model = new KneserNey([a, b, c, a, b, d, a, b, c], 4)
     const oneA = (2 - 1) / 5 + (2.5 / 5) * (1 / 4)

@@ -66,7 +66,8 @@ skipUnlessShared('the parts of WikiText-2 at hand', ['data', 'wikitext-2'], (pat
     const source = wikiText(path)
     const articles = { validation: [...source.documents('validation')], test: [...source.documents('test')] }
     expect(articles.validation.length).toBe(60)
-    // 217,646 and 245,569 tokens with one for the end of every line, blank ones among them; here it is one for each article.
+    // 217,646 and 245,569 tokens with one for the end of every line, blank ones among them; here it is one for each
+    // article.
     const words = (documents: readonly string[]) => countWords(documents) - documents.length
     expect(words(articles.validation)).toBe(213_886)
     expect(words(articles.test)).toBe(241_211)

@@ -1,4 +1,5 @@
-// In the edge runtime nothing may be compiled: the kernels are imported as a module. The model comes with the request's own origin, or from a store.
+// In the edge runtime nothing may be compiled: the kernels are imported as a module. The model comes with the request's
+// own origin, or from a store.
 import { InferenceSession, Tensor } from 'lanewise'
 import wasmModule from 'lanewise/wasm/inference-simd.wasm?module'
 
