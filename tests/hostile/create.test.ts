@@ -36,6 +36,26 @@ const rows: readonly Row[] = [
   ['LayerNormalization', 'a scale of integers', 'E_UNSUPPORTED', [f32(2, 3), typed('int32', [3])]],
   ['GridSample', 'a grid of integers', 'E_UNSUPPORTED', [f32(1, 1, 3, 3), i64(1, 2, 2, 2)]],
   ['GatherElements', 'floats as indices', 'E_TENSOR', [f32(2, 2), f32(2, 2)]],
+  ['GatherND', 'floats as indices', 'E_TENSOR', [f32(2, 2), f32(1, 2)]],
+  ['ScatterND', 'floats as indices', 'E_TENSOR', [f32(2, 2), f32(1, 2), f32(1)]],
+  ['ScatterND', 'updates of another type', 'E_TENSOR', [f32(2, 2), i64(1, 2), i64(1)]],
+  ['ScatterElements', 'updates of another type', 'E_TENSOR', [f32(2, 2), i64(2, 2), i64(2, 2)]],
+  ['RotaryEmbedding', 'angles of integers', 'E_UNSUPPORTED', [f32(1, 1, 2, 4), i64(3, 2), f32(3, 2), i64(1, 2)]],
+  [
+    'QLinearMatMul',
+    'scales of integers',
+    'E_UNSUPPORTED',
+    [
+      typed('uint8', [2, 2]),
+      i64(1),
+      typed('uint8', [1]),
+      typed('uint8', [2, 2]),
+      f32(1),
+      typed('uint8', [1]),
+      f32(1),
+      typed('uint8', [1]),
+    ],
+  ],
   ['MatMulInteger', 'a zero point of another type', 'E_TENSOR', [typed('int8', [2, 2]), typed('int8', [2, 2]), f32(1)]],
 ]
 

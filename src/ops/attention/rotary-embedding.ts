@@ -202,14 +202,16 @@ function compute(
   ids: HostTensor | undefined,
 ): HostTensor[] {
   const { batch, heads, length, size, pairs, rows, split, positions, interleaved } = problem
-  const numbers = ids && toNumbers(ids, 'position_ids')
+  // What has to be widened is read; positions come last, so that types are refused before.
+  const source = floatsOf(x)
   const tables = {
     cos: floatsOf(cos),
     sin: floatsOf(sin),
     pairs,
     positions: positions === 'none' ? batch * length : rows,
   }
-  const values = floatsOf(x).slice()
+  const numbers = ids && toNumbers(ids, 'position_ids')
+  const values = source.slice()
   const view = (split ? headsFirst : headsLast)(values, heads, length, size)
   for (let b = 0; b < batch; b++) {
     for (let i = 0; i < length; i++) {

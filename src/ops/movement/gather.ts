@@ -5,7 +5,7 @@ import { copyElements } from '../../ir/strided.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
-import { checkIndices, indicesOf } from './indices.js'
+import { checkIndices, indicesOf, requireIndices } from './indices.js'
 import type { Gradient } from '../../ir/gradient.js'
 import { defineOp } from '../../ir/op.js'
 
@@ -175,6 +175,7 @@ export const GatherND = defineOp({
 
 /** For every index tuple of GatherND and ScatterND, where the slice that it names begins; `run` elements each. */
 export function slicePlaces(shape: Shape, indices: HostTensor, batch = 0): { places: Float64Array; run: number } {
+  requireIndices(indices.dtype)
   const depth = indices.shape[indices.shape.length - 1]
   const strides = stridesOf(shape)
   const run = sizeOf(shape.slice(batch + depth))

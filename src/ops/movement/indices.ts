@@ -1,3 +1,4 @@
+import type { DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 
@@ -16,12 +17,16 @@ export function checkIndices({ dtype, data }: HostTensor, size: number): void {
     }
   } else if (data instanceof Int32Array) {
     for (let i = 0; i < data.length; i++) if (data[i] < -size || data[i] >= size) throw outside(data[i], size)
-  } else {
-    throw new LanewiseError('E_TENSOR', `indices must be int32 or int64, got ${dtype}`, {
-      expected: 'int32, int64',
-      actual: dtype,
-    })
-  }
+  } else requireIndices(dtype)
+}
+
+/** @throws LanewiseError `E_TENSOR` for other types than int32 and int64. */
+export function requireIndices(dtype: DType): void {
+  if (dtype === 'int32' || dtype === 'int64') return
+  throw new LanewiseError('E_TENSOR', `indices must be int32 or int64, got ${dtype}`, {
+    expected: 'int32, int64',
+    actual: dtype,
+  })
 }
 
 /**

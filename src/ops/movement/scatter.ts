@@ -1,4 +1,4 @@
-import { byteSize, isBig, isComplex, isInteger } from '../../core/dtype.js'
+import { byteSize, isBig, isComplex, isInteger, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { copyElements, emitDenseCopy, emitStridedCopy } from '../../ir/strided.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
@@ -28,6 +28,7 @@ export const ScatterElements = defineOp({
     return [x]
   },
   compute({ attributes, inputs: [x, indices, updates] }) {
+    requireUpdates(x.dtype, updates.dtype)
     const places = elementPlaces(x.shape, indices, normalizeAxis(attributes.axis, x.shape.length))
     return [scattered(x, places, 1, updates, attributes.reduction)]
   },
@@ -95,6 +96,7 @@ export const ScatterND = defineOp({
     e.call('scatter', updates.at, y.at, indices.at, byteSize(indices.dtype), count, depth, table, run * bytes)
   },
   compute({ attributes, inputs: [x, indices, updates] }) {
+    requireUpdates(x.dtype, updates.dtype)
     const { places, run } = slicePlaces(x.shape, indices)
     return [scattered(x, places, run, updates, attributes.reduction)]
   },
@@ -136,8 +138,6 @@ function scattered(
   reduction: string,
 ): HostTensor {
   const { dtype, shape } = x
-  if (updates.dtype !== dtype)
-    throw new LanewiseError('E_TENSOR', 'updates differ in type', { expected: dtype, actual: updates.dtype })
   if (reduction === 'none') {
     const y: HostTensor = { dtype, shape, data: x.data.slice() }
     places.forEach((at, i) => copyElements(updates, i * run, y, at, run))
@@ -180,6 +180,11 @@ function combine(reduction: string): (a: number, b: number) => number {
   if (reduction === 'add') return (a, b) => a + b
   if (reduction === 'mul') return (a, b) => a * b
   return reduction === 'min' ? Math.min : Math.max
+}
+
+/** Before an index is read, so that a session refuses it when it is created. */
+function requireUpdates(expected: DType, actual: DType): void {
+  if (actual !== expected) throw new LanewiseError('E_TENSOR', 'updates differ in type', { expected, actual })
 }
 
 function bigCombine(reduction: string): (a: bigint, b: bigint) => bigint {

@@ -134,12 +134,13 @@ export const QLinearMatMul = defineOp({
   kernel: (types, _, __, operands) => productKernel(types, operands, linear),
   emit: (e) => emitProduct(e, linear),
   compute({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero], outputs: [y] }) {
-    const sums = matmul(centred(a, aZero, asColumn(aZero.shape)), centred(b, bZero)).data
+    // Scales are looked at before any element is, so that a session refuses wrong ones when it is created.
     const aOf = broadcastTo(asColumn(aScale.shape), y.shape)
     const bOf = broadcastTo(bScale.shape, y.shape)
     const yOf = broadcastTo(asColumn(yScale.shape), y.shape)
     const zeroOf = broadcastTo(asColumn(yZero.shape), y.shape)
     const [aScales, bScales, yScales, zeros] = [floatsOf(aScale), floatsOf(bScale), floatsOf(yScale), numbersOf(yZero)]
+    const sums = matmul(centred(a, aZero, asColumn(aZero.shape)), centred(b, bZero)).data
     const values = sums.map((sum, i) => {
       const scale = Math.fround(Math.fround(aScales[aOf[i]] * bScales[bOf[i]]) / yScales[yOf[i]])
       return Math.fround(Math.fround(sum) * scale)
