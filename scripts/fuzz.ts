@@ -4,9 +4,8 @@
  *     npm run fuzz -- --runs 100000 --seed 7 [--target NAME] [--from RUN] [--save FOLDER] [--dry]
  *
  * Exits with 1 if a target did anything but succeed or throw a LanewiseError in bounded time and memory. The files that
- * did it are written to tests/fixtures/fuzz, from where the test suite replays them; the beginning of a file's name is
- * its target. With --dry the inputs are written there without being run: of a run that hangs there is no other way to
- * get its file.
+ * did it are written to a folder of the target in tests/fixtures/fuzz, from where the test suite replays them. With
+ * --dry the inputs are written there without being run: of a run that hangs there is no other way to get its file.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -64,10 +63,11 @@ const watchdog = new Worker(
 watchdog.unref()
 
 function save(target: string, file: Uint8Array): string {
-  const name = `${target}-${createHash('sha256').update(file).digest('hex').slice(0, 12)}.onnx`
-  mkdirSync(values.save, { recursive: true })
-  writeFileSync(join(values.save, name), file)
-  return name
+  const folder = join(values.save, target)
+  const name = `${createHash('sha256').update(file).digest('hex').slice(0, 12)}.onnx`
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, name), file)
+  return `${target}/${name}`
 }
 
 let saved = 0

@@ -182,16 +182,49 @@ function offsetOf(ranges: readonly { readonly start: number }[], y: View): numbe
   return ranges.reduce((at, { start }, axis) => at + start * y.strides[axis], 0)
 }
 
-/** Where the `size` positions from `start` on take their elements from in an axis of `kept`, as runs of equal step. */
-function runsOf(
-  start: number,
-  size: number,
-  kept: number,
-  mode: string,
-): { at: number; from: number; step: number; size: number }[] {
-  const runs: { at: number; from: number; step: number; size: number }[] = []
+interface Run {
+  readonly at: number
+  from: number
+  step: number
+  size: number
+}
+
+/**
+ * Where the `size` positions from `start` on, before or behind an axis of `kept`, take their elements from, as runs of
+ * equal step. What repeats is copied from what is there by then, twice as much each time: an axis may be short and its
+ * padding long.
+ */
+function runsOf(start: number, size: number, kept: number, mode: string): Run[] {
+  if (size === 0) return []
+  if (mode === 'edge' || kept === 1) return [{ at: start, from: start < 0 ? 0 : kept - 1, step: 0, size }]
+  const period = mode === 'wrap' ? kept : 2 * (kept - 1)
+  const near = Math.min(size, period)
+  if (start >= 0) {
+    const runs = withinPeriod(start, near, kept, period)
+    for (let at = start + near; at < start + size;) {
+      const back = at - (at % period)
+      const copied = Math.min(back, start + size - at)
+      runs.push({ at, from: at - back, step: 1, size: copied })
+      at += copied
+    }
+    return runs
+  }
+  const runs = withinPeriod(-near, near, kept, period)
+  for (let end = -near; end > start;) {
+    const ahead = kept - end - ((kept - end) % period)
+    const copied = Math.min(ahead, end - start)
+    runs.push({ at: end - copied, from: end - copied + ahead, step: 1, size: copied })
+    end -= copied
+  }
+  return runs
+}
+
+/** The runs of at most a period, each position by itself. */
+function withinPeriod(start: number, size: number, kept: number, period: number): Run[] {
+  const runs: Run[] = []
   for (let at = start; at < start + size; at++) {
-    const from = sourceOf(at, kept, mode)
+    const place = ((at % period) + period) % period
+    const from = place < kept ? place : period - place
     const last = runs.at(-1)
     const step = last ? from - (last.from + last.step * (last.size - 1)) : 0
     if (last && Math.abs(step) <= 1 && (last.size === 1 || step === last.step)) {
@@ -202,11 +235,4 @@ function runsOf(
     }
   }
   return runs
-}
-
-function sourceOf(at: number, kept: number, mode: string): number {
-  if (mode === 'edge' || kept === 1) return Math.min(Math.max(at, 0), kept - 1)
-  const period = mode === 'wrap' ? kept : 2 * (kept - 1)
-  const place = ((at % period) + period) % period
-  return place < kept ? place : period - place
 }

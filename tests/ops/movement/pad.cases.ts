@@ -40,6 +40,28 @@ export const padCases: readonly Case[] = [
     ...padded('reflect further than the axis is long', [f32([3]), int64s(5, 7)], 'reflect'),
     withoutOrt: 'ORT refuses it, NumPy does it',
   },
+  // Several periods on both sides, whole ones and parts, beside another axis.
+  ...[0, 1, 5, 6, 23, 64].flatMap((before) =>
+    [2, 3, 4].map((kept) => ({
+      ...padded(
+        `reflect over periods: ${before} before ${kept}`,
+        [f32([2, kept]), int64s(1, before, 0, 3 * before + 1)],
+        'reflect',
+      ),
+      withoutOrt: 'ORT refuses it, NumPy does it',
+    })),
+  ),
+  ...[2, 7, 20, 64].flatMap((before) =>
+    [1, 2, 3].map((kept) => ({
+      ...padded(
+        `wrap over periods: ${before} before ${kept}`,
+        [f32([2, kept, 2]), int64s(0, before, 0, 0, 2 * before + 1, 0)],
+        'wrap',
+      ),
+      withoutOrt: 'ORT reads past the axis, NumPy does it',
+    })),
+  ),
+  padded('edge far on both sides', [f32([3, 2]), int64s(0, 40, 0, 27)], 'edge'),
   padded('edge', [image, int64s(0, 0, 2, 3, 0, 1, 1, 4)], 'edge'),
   padded('edge, every axis', [f32([2, 3, 2]), int64s(1, 2, 3, 3, 2, 1)], 'edge'),
   padded('wrap', [f32([3, 4]), int64s(2, 1, 1, 3)], 'wrap'),
