@@ -1,7 +1,7 @@
-// The three decoders beside each other on photographs, each with the same epochs and every seed: npx tsx
-// models/captions/study.ts [--epochs N] [--seeds N] [--data FOLDER] [--to FOLDER] A study that is broken off goes on
-// where it was. Writes study.json, and prints BLEU-1 and BLEU-4 of the development part by beams of three: mean and
-// spread.
+// The three decoders beside each other on photographs, each with the same epochs and every seed. A study that is broken
+// off goes on where it was. Writes study.json, and prints BLEU-1 and BLEU-4 of the development part by beams of three:
+// mean and spread.
+//     npx tsx models/captions/study.ts [--epochs N] [--seeds N] [--data FOLDER] [--to FOLDER]
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

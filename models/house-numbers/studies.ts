@@ -1,6 +1,7 @@
 // What depth, batch size, patch size, dropout, decay, L2 and Adagrad are worth, each with the same number of steps on
-// the same generated pictures: npx tsx models/house-numbers/studies.ts depth|effects [--steps N] [--seeds N] [--to
-// FOLDER] A study that is broken off goes on where it was. Writes STUDY.json, and for the depths a chart.
+// the same generated pictures. A study that is broken off goes on where it was. Writes STUDY.json, and for the depths a
+// chart:
+//     npx tsx models/house-numbers/studies.ts depth|effects [--steps N] [--seeds N] [--to FOLDER]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

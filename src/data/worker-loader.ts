@@ -59,7 +59,9 @@ parentPort.on('message', async ({ id, epoch, position }) => {
  * import { pathToFileURL } from 'node:url'
  *
  * // A file of the program (with bare imports, so that it stands beside node_modules): what makes the loader, in every
- * thread. const file = join(import.meta.dirname, 'digits-loader.mjs') writeFileSync(
+ * // thread.
+ * const file = join(import.meta.dirname, 'digits-loader.mjs')
+ * writeFileSync(
  *   file,
  *   `import { DataLoader, generateDigits } from 'lanewise/train'
  *   export default ({ seed }) => new DataLoader(generateDigits(200, seed), { batchSize: 50, shuffle: true, seed })`,

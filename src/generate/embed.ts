@@ -52,10 +52,12 @@ const textInputs: Readonly<Record<string, (length: number, place: number) => num
  * import { exportModel, GraphBuilder, InferenceSession, Tensor } from 'lanewise'
  * import { embed } from 'lanewise/generate'
  *
- * // Instead of a trained model: a row of two numbers for each of three tokens. const g = new GraphBuilder('rows')
- * const [ids, mask] = ['input_ids', 'attention_mask'].map((name) => g.input(name, 'int64', ['texts', 'tokens'])) const
- * rows = g.op('Gather', [g.constant('table', new Tensor('float32', [1, 0, 0, 1, 3, 4], [3, 2])), ids]) const seen =
- * g.op('Unsqueeze', [g.op('Cast', [mask], { to: 'float32' }), g.constant('last', new Tensor('int64', [2], [1]))])
+ * // Instead of a trained model: a row of two numbers for each of three tokens.
+ * const g = new GraphBuilder('rows')
+ * const [ids, mask] = ['input_ids', 'attention_mask'].map((name) => g.input(name, 'int64', ['texts', 'tokens']))
+ * const rows = g.op('Gather', [g.constant('table', new Tensor('float32', [1, 0, 0, 1, 3, 4], [3, 2])), ids])
+ * const last = g.constant('last', new Tensor('int64', [2], [1]))
+ * const seen = g.op('Unsqueeze', [g.op('Cast', [mask], { to: 'float32' }), last])
  * g.output(g.op('Mul', [rows, seen]), 'last_hidden_state')
  *
  * const session = await InferenceSession.create(exportModel(g))

@@ -115,8 +115,11 @@ export interface GeneratedText {
  * const tokenizer = {
  *   encode: (text: string) => text.split(' ').map((word) => words.indexOf(word)),
  *   decode: (tokens: ArrayLike<number>) => Array.from(tokens, (token) => words[token]).join(' '),
- * } let text = '' for await (const piece of generateText(session, tokenizer, 'one', { maxTokens: 9, stopTexts: ['five']
- * })) text += piece console.log(text) // two three four
+ * }
+ * let text = ''
+ * const options = { maxTokens: 9, stopTexts: ['five'] }
+ * for await (const piece of generateText(session, tokenizer, 'one', options)) text += piece
+ * console.log(text) // two three four
  */
 export async function* generateText(
   session: GenerationSession,

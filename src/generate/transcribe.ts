@@ -83,8 +83,9 @@ const HOPS_OF_STEP = 2
  *
  * const folder = 'whisper-tiny'
  * if (existsSync(folder)) {
- *   const json = (name: string) => JSON.parse(readFileSync(`${folder}/${name}.json`, 'utf8')) as Record<string,
- *   unknown> const config = speechConfig({
+ *   const text = (name: string) => readFileSync(`${folder}/${name}.json`, 'utf8')
+ *   const json = (name: string) => JSON.parse(text(name)) as Record<string, unknown>
+ *   const config = speechConfig({
  *     config: json('config'),
  *     generation: json('generation_config'),
  *     preprocessor: json('preprocessor_config'),

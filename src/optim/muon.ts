@@ -58,12 +58,14 @@ const LEAST_NORM = 1e-7
  * @example
  * import { Device, Linear, Muon, Sequential, Tanh } from 'lanewise/train'
  *
- * await Device.create() const model = new Sequential(new Linear(8, 16), new Tanh(), new Linear(16, 16), new Tanh(), new
- * Linear(16, 4)) const hidden = [...model.namedParameters()].filter(([name, { shape }]) => shape.length > 1 &&
- * !name.startsWith('4.')) const params = hidden.map(([, parameter]) => parameter) const others =
- * model.parameters().filter((parameter) => !params.includes(parameter)) const optimizer = new Muon([{ params }, {
- * params: others, adam: true, weightDecay: 0 }], { lr: 0.001, matchAdamW: true }) console.log(optimizer.groups.length)
- * // 2
+ * await Device.create()
+ * const model = new Sequential(new Linear(8, 16), new Tanh(), new Linear(16, 16), new Tanh(), new Linear(16, 4))
+ * const hidden = [...model.namedParameters()].filter(([name, { shape }]) => shape.length > 1 && !name.startsWith('4.'))
+ * const params = hidden.map(([, parameter]) => parameter)
+ * const others = model.parameters().filter((parameter) => !params.includes(parameter))
+ * const groups = [{ params }, { params: others, adam: true, weightDecay: 0 }]
+ * const optimizer = new Muon(groups, { lr: 0.001, matchAdamW: true })
+ * console.log(optimizer.groups.length) // 2
  */
 export class Muon extends Optimizer<Required<MuonOptions>> {
   protected override get method(): string {

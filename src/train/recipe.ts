@@ -95,10 +95,17 @@ export type RecipeFit = Pick<
  * const points = new TensorDataset({ x, truth })
  *
  * export default {
- *   title: 'A line', seed: 1, epochs: 20, batchSize: 2, data: ({ seed, batchSize }) => ({ train: new DataLoader(points,
- *   { batchSize, shuffle: true, seed }), source: 'points' }), model: () => new Linear(1, 1), optimizer: (model) => new
- *   Adam(model.parameters()), task: { label: undefined, loss: (y, { truth }) => mse(y as Variable, truth) }, files:
- *   (model) => ({
+ *   title: 'A line',
+ *   seed: 1,
+ *   epochs: 20,
+ *   batchSize: 2,
+ *   data({ seed, batchSize }) {
+ *     return { train: new DataLoader(points, { batchSize, shuffle: true, seed }), source: 'points' }
+ *   },
+ *   model: () => new Linear(1, 1),
+ *   optimizer: (model) => new Adam(model.parameters()),
+ *   task: { label: undefined, loss: (y, { truth }) => mse(y as Variable, truth) },
+ *   files: (model) => ({
  *     'model.onnx': exportModel(toGraph(model, [{ name: 'x', shape: [{ name: 'N', size: 1 }, 1] }])),
  *   }),
  * } satisfies TaskRecipe<Linear>

@@ -209,9 +209,11 @@ interface GramVector {
  * @example
  * import { CiderD } from 'lanewise/train'
  *
- * const words = (text: string) => text.split(' ') const cider = new CiderD([[words('a red ball')], [words('a blue
- * car')]]) const right = [words('a red ball')] console.log(cider.score({ said: words('a red car'), right }) <
- * cider.score({ said: words('a red ball'), right })) // true
+ * const words = (text: string) => text.split(' ')
+ * const cider = new CiderD([[words('a red ball')], [words('a blue car')]])
+ * const right = [words('a red ball')]
+ * const score = (said: string) => cider.score({ said: words(said), right })
+ * console.log(score('a red car') < score('a red ball')) // true
  */
 export class CiderD {
   static readonly name: string = 'CiderD'

@@ -81,9 +81,9 @@ type Stopped = FitResult['stopped']
  * })
  * console.log(result.validation?.accuracy)
  * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, data without a batch, a parameter
- * that is used but that the model does not know; if the loss or a gradient is not finite, naming the operator: the
- * weights are those before the step then. `E_STATE` if another run works in the folder; if the folder holds another
- * run, or one although `resume` was not asked for.
+ *   that is used but that the model does not know; if the loss or a gradient is not finite, naming the operator: the
+ *   weights are those before the step then. `E_STATE` if another run works in the folder; if the folder holds another
+ *   run, or one although `resume` was not asked for.
  */
 export async function fit(model: Module, data: Batches, options: FitOptions): Promise<FitResult> {
   return await new Trainer(model, data, options).run()

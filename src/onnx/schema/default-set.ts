@@ -1,5 +1,4 @@
-// Made by scripts/default-set.ts: what layers and functions apply, as the default operator set has it; how to read it:
-// src/onnx/schemas.ts.
+// Made by scripts/default-set.ts: what layers and functions apply, as the default operator set has it; how to read it: src/onnx/schemas.ts.
 
 /** Sets of types that stand in {@link OPERATORS} by their number. */
 export const TYPE_SETS =

@@ -94,9 +94,11 @@ function wholeNumber(name: keyof typeof SCORE_BOUNDS, value: number): number {
  * import { score } from 'lanewise/serve'
  * import { writeFile } from 'node:fs/promises'
  *
- * const row = JSON.stringify(new Array(784).fill(0.5)) // of a classifier of digits await writeFile('digits.jsonl',
- * `${row}\n${row}\nno numbers\n`) const { scored, failed } = await score({ model: 'model.onnx', input: 'digits.jsonl',
- * output: 'scores', cache: 'cache' }) console.log(scored, failed) // 2 1
+ * const row = JSON.stringify(new Array(784).fill(0.5)) // of a classifier of digits
+ * await writeFile('digits.jsonl', `${row}\n${row}\nno numbers\n`)
+ * const options = { model: 'model.onnx', input: 'digits.jsonl', output: 'scores', cache: 'cache' }
+ * const { scored, failed } = await score(options)
+ * console.log(scored, failed) // 2 1
  *
  * @throws LanewiseError `E_VALUE` for an option that is none; `E_STATE` if the output holds another run, or one and
  *   `resume` is not set, or if shards were given up; `E_EXTERNAL` if source, store or Redis cannot be reached;

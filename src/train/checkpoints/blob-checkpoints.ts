@@ -18,8 +18,10 @@ import {
  * The checkpoints of a run among named bytes: {@link opfsStore} and {@link indexedDbStore} in browsers, or any other
  * {@link BlobStore}. The files are those of {@link CheckpointStore}, with the same checksum.
  *
- * @example import { Adam, BlobCheckpoints, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from
- * 'lanewise/train' import type { BlobStore } from 'lanewise/train'
+ * @example
+ * import { Adam, BlobCheckpoints, DataLoader, Device, fit } from 'lanewise/train'
+ * import { Flatten, generateDigits, Linear, Sequential } from 'lanewise/train'
+ * import type { BlobStore } from 'lanewise/train'
  *
  * // In a page: await opfsStore('runs/first'). Anything that keeps bytes by names will do:
  * const kept = new Map<string, Uint8Array>()
