@@ -41,14 +41,11 @@ export async function packedNumbers(
       `${file}: this reader takes crops of ${side}×${side} and ${HEADS} labels each: pack the set with --side ${side}`,
       { expected: `image uint8 ${wanted[0]}, label ${wanted[1]}`, actual: `image ${shapes[0]}, label ${shapes[1]}` },
     )
-  const greys = mapped(dataset, ({ image, label }): Fields => ({
-    image: new Tensor(
-      'float32',
-      Float32Array.from(image.data as Uint8Array, (value) => value / 255),
-      image.dims,
-    ),
-    label,
-  }))
+  const greys = mapped(dataset, ({ image, label }): Fields => {
+    const data = new Float32Array(image.data as Uint8Array)
+    for (let i = 0; i < data.length; i++) data[i] /= 255
+    return { image: new Tensor('float32', data, image.dims), label }
+  })
   const [train, validation] = randomSplit(greys, [1 - KEPT, KEPT], seed)
   return {
     train: new DataLoader(new MixedDataset([train], { length }), { batchSize, shuffle: true, seed, dropLast: true }),

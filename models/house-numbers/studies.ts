@@ -1,12 +1,22 @@
 // What depth, batch size, patch size, dropout, decay, L2 and Adagrad are worth, each with the same number of steps on
-// the same generated pictures. A study that is broken off goes on where it was. Writes STUDY.json, and for the depths a
-// chart:
-//     npx tsx models/house-numbers/studies.ts depth|effects [--steps N] [--seeds N] [--to FOLDER]
+// the same generated pictures, which are drawn once. A study that is broken off goes on where it was. Writes STUDY.json,
+// and for the depths a chart:
+//     npx tsx models/house-numbers/studies.ts depth|effects [--steps N] [--seeds N] [--pictures N] [--to FOLDER]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Adagrad, exponential, SGD, type Optimizer, type TaskRecipe } from '../../src/train.js'
+import {
+  Adagrad,
+  exponential,
+  SGD,
+  Tensor,
+  writeCache,
+  type Fields,
+  type Optimizer,
+  type TaskRecipe,
+} from '../../src/train.js'
 import { runRecipe } from '../../src/train/recipe-run.js'
+import { GeneratedNumbers, loadWorld } from './generate.js'
 import { reader, type Reader, type ReaderOptions } from './networks.js'
 import { readerRecipe } from './task.js'
 
@@ -46,13 +56,28 @@ const studies: Readonly<Record<string, readonly Variant[]>> = {
   ],
 }
 
+/** Side of the pictures. */
+const SIDE = 32
+/** Of the pictures: runs of another number begin with the same ones. */
+const PICTURES_SEED = 1
+
+/** Pictures of the training world as bytes. */
+async function* drawn(count: number): AsyncGenerator<Fields, void, void> {
+  const numbers = new GeneratedNumbers(await loadWorld('train'), SIDE, count, PICTURES_SEED)
+  for (let i = 0; i < count; i++) {
+    const { image, label } = numbers.get(i)
+    const bytes = Uint8Array.from(image.data as Float32Array, (grey) => Math.round(255 * grey))
+    yield { image: new Tensor('uint8', bytes, image.dims), label }
+  }
+}
+
 function recipeOf(variant: Variant, steps: number, seed: number): TaskRecipe<Reader> {
   const { network, batchSize = 100, l2 = 0.0005, decay = 0.98, adagrad = false } = variant
   return readerRecipe({
     title: variant.name,
     seed,
     batchSize,
-    side: 32,
+    side: SIDE,
     steps,
     model: () => reader(network),
     optimizer(model): Optimizer {
@@ -89,17 +114,25 @@ function chart(variants: readonly Variant[], results: Results): string {
 }
 
 const { values: flags, positionals } = parseArgs({
-  options: { steps: { type: 'string' }, seeds: { type: 'string' }, to: { type: 'string' } },
+  options: {
+    steps: { type: 'string' },
+    seeds: { type: 'string' },
+    pictures: { type: 'string' },
+    to: { type: 'string' },
+  },
   allowPositionals: true,
 })
 const study = positionals[0] ?? 'depth'
 if (!Object.hasOwn(studies, study))
   throw new Error(`there is no study "${study}", only ${Object.keys(studies).join(', ')}`)
 const variants = studies[study]
-const steps = Number(flags.steps ?? 2000)
+const steps = Number(flags.steps ?? 10_000)
 const seeds = Number(flags.seeds ?? 3)
 const folder = flags.to ?? `runs/house-numbers/${study}`
 mkdirSync(folder, { recursive: true })
+const pictures = join(folder, 'pictures.safetensors')
+if (!existsSync(pictures))
+  await writeCache(pictures, drawn(Number(flags.pictures ?? 300_000)), { sources: 'generated numbers' })
 const file = join(folder, `${study}.json`)
 const results: Results = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Results) : {}
 for (let seed = 1; seed <= seeds; seed++) {
@@ -108,6 +141,7 @@ for (let seed = 1; seed <= seeds; seed++) {
     if (own[seed] !== undefined) continue
     const run = await runRecipe(recipeOf(variant, steps, seed), {
       folder: join(folder, `${variants.indexOf(variant)}-${seed}`),
+      data: pictures,
       resume: true,
       maxSteps: steps,
       weightsOnly: true,
