@@ -12,26 +12,25 @@ import {
   SumGradient,
 } from './elementwise/arithmetic-gradient.js'
 import { AttentionGradient, RandomAttentionGradient } from './attention/attention-gradient.js'
-import { AttentionLSTMGradient } from './rnn/attention-lstm.js'
+import { AttentionLSTMGradient } from './rnn/attention-lstm-gradient.js'
 import { ConvGradient, ConvTransposeGradient } from './conv/conv-gradient.js'
 import { EinsumGradient } from './matmul/einsum-gradient.js'
 import {
   GatherElementsGradient,
+  GatherGradient,
   GatherNDGradient,
   MaxUnpoolGradient,
   ScatterElementsGradient,
   ScatterNDGradient,
   TopKGradient,
 } from './movement/gather-scatter-gradient.js'
-import { GatherGradient } from './movement/gather.js'
 import type { Gradient } from '../ir/gradient.js'
-import { RandomDropoutGradient } from './random/dropout.js'
+import { RandomDropoutGradient } from './random/dropout-gradient.js'
 import { AffineGridGradient, GridSampleGradient } from './image/grid-sample-gradient.js'
-import { LinearCrossEntropyGradient } from './loss/linear-loss.js'
-import { WhereGradient } from './elementwise/logic.js'
-import { SoftmaxCrossEntropyLossGradient } from './loss/loss.js'
-import { GemmGradient } from './matmul/gemm.js'
-import { MatMulGradient } from './matmul/matmul.js'
+import { LinearCrossEntropyGradient } from './loss/linear-loss-gradient.js'
+import { WhereGradient } from './elementwise/logic-gradient.js'
+import { SoftmaxCrossEntropyLossGradient } from './loss/loss-gradient.js'
+import { GemmGradient, MatMulGradient } from './matmul/product-gradient.js'
 import { moveGradients, TriluGradient } from './movement/copy-gradient.js'
 import {
   BatchNormalizationGradient,
@@ -68,8 +67,8 @@ import {
 import { DequantizeLinearGradient, QuantizeLinearGradient } from './quantize/quantize-gradient.js'
 import { ResizeGradient } from './image/resize-gradient.js'
 import { GRUGradient, LSTMGradient, RNNGradient } from './rnn/rnn-gradient.js'
-import { LogSoftmaxGradient, SoftmaxGradient } from './norm/softmax.js'
-import { ClipGradient, HardtanhGradient, unaryGradients } from './elementwise/unary.js'
+import { LogSoftmaxGradient, SoftmaxGradient } from './norm/softmax-gradient.js'
+import { ClipGradient, HardtanhGradient, unaryGradients } from './elementwise/unary-gradient.js'
 
 /** Every gradient. Only training imports this list. */
 export const gradients: readonly Gradient<never>[] = [

@@ -46,3 +46,15 @@ test('cases of an operator stand in the folder of its family', () => {
       if (defined.has(op) && !defined.get(op)?.has(file.split('/')[2])) misplaced.push(`${file}: ${op}`)
   expect(misplaced).toEqual([])
 })
+
+test('gradients stand in files that say so, and nowhere else', () => {
+  const definition = /: Gradient(<.*>)? =|\): Gradient(<.*>)? \{/
+  const having = files.filter(
+    (file) => file.startsWith('src/ops/') && definition.test(readFileSync(`${root}/${file}`, 'utf8')),
+  )
+  expect(having.length).toBeGreaterThan(15)
+  expect(having.filter((file) => !file.endsWith('-gradient.ts'))).toEqual([])
+  const listed = readFileSync(`${root}/src/ops/gradients.ts`, 'utf8')
+  const sources = [...listed.matchAll(/from '\.\/(.*)\.js'/g)].map(([, file]) => file)
+  expect(sources.filter((file) => !file.endsWith('-gradient'))).toEqual([])
+})

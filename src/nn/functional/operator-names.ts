@@ -41,7 +41,6 @@ import type * as pool from '../../ops/pool/pool.js'
 import type * as roi from '../../ops/pool/roi.js'
 import type * as integerLinear from '../../ops/quantize/integer-linear.js'
 import type * as quantize from '../../ops/quantize/quantize.js'
-import type * as dropout from '../../ops/random/dropout.js'
 import type * as random from '../../ops/random/random.js'
 import type * as arg from '../../ops/reduce/arg.js'
 import type * as reduce from '../../ops/reduce/reduce.js'
@@ -92,7 +91,6 @@ type Definitions = typeof attention &
   typeof roi &
   typeof integerLinear &
   typeof quantize &
-  typeof dropout &
   typeof random &
   typeof arg &
   typeof reduce &

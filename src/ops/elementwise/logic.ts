@@ -8,8 +8,6 @@ import { copyElements } from '../../ir/strided.js'
 import { required, string } from '../../ir/attributes.js'
 import { descriptor, mapBroadcast, placesOf, walkOf } from './broadcast.js'
 import { numbersOf } from '../shared/scalar-floats.js'
-import type { Gradient } from '../../ir/gradient.js'
-import { throughBroadcast } from '../shared/gradient-sum.js'
 import { defineOp, type OpDefinition } from '../../ir/op.js'
 import { sameType } from '../shared/operands.js'
 
@@ -213,32 +211,3 @@ export const Where = defineOp({
     return [y]
   },
 })
-
-/** dy where the condition chose the operand, 0 elsewhere. */
-export const WhereGradient: Gradient<object> = {
-  op: Where,
-  inputs: [1, 2],
-  backward(g) {
-    const [condition, dy] = [g.input(0), g.gradient()]
-    const zero = { ...dy, shape: [], order: [], at: g.table(Float32Array.of(0)) }
-    for (const index of [1, 2]) {
-      if (!g.wants(index)) continue
-      throughBroadcast(g, index, dy, (to) => {
-        const [a, b] = index === 1 ? [dy, zero] : [zero, dy]
-        const walk = walkOf(dy, [condition, a, b])
-        g.call(
-          'where_broadcast',
-          2,
-          condition.at,
-          a.at,
-          b.at,
-          to,
-          g.table(descriptor(walk)),
-          walk.sizes.length,
-          0,
-          walk.sizes[0],
-        )
-      })
-    }
-  },
-}

@@ -3,7 +3,7 @@ import { emitDenseCopy } from '../../ir/strided.js'
 import { sizeOf } from '../../core/shape.js'
 import { Einsum, grouped, matrixForm, parseEquation, resolve, type Equation, type Labels } from './einsum.js'
 import type { AttributesOfOp, Gradient, GradientEmitter } from '../../ir/gradient.js'
-import { MatMulGradient } from './matmul.js'
+import { MatMulGradient } from './product-gradient.js'
 import { present } from '../../core/errors.js'
 import { plus, type Operand } from '../../ir/op.js'
 

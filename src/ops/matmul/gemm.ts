@@ -5,15 +5,12 @@ import { saturatedBigInt } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import { float, int, type AttributesOf } from '../../ir/attributes.js'
-import type { Gradient } from '../../ir/gradient.js'
-import { emitSumTo } from '../shared/gradient-sum.js'
 import { defineOp, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
 import { sameType } from '../shared/operands.js'
 
 import { emitProduct, multiply, productOf, stridesWithin, swapped, type Product } from './product.js'
-import { emitFactorGradients } from './product-gradient.js'
 
-type GemmAttributes = AttributesOf<typeof gemmAttributes>
+export type GemmAttributes = AttributesOf<typeof gemmAttributes>
 const gemmAttributes = { alpha: float(1), beta: float(1), transA: int(0), transB: int(0) }
 
 export const Gemm = defineOp({
@@ -96,30 +93,8 @@ export const Gemm = defineOp({
   upgrades: [{ below: 7, apply: ({ attributes }) => void attributes.delete('broadcast') }],
 })
 
-/**
- * As for a MatMul of the operands as they are multiplied, times alpha; C gets beta times the sum over what it was
- * broadcast along.
- */
-export const GemmGradient: Gradient<GemmAttributes> = {
-  op: Gemm,
-  backward(g) {
-    const { alpha, beta, transA, transB } = g.attributes
-    const dy = g.gradient()
-    const a = g.input(0)
-    const b = g.input(1)
-    const product = gemmProduct(a.shape, b.shape, g.attributes)
-    const aStrides = swapped(stridesWithin(a, a.shape), transA)
-    const bStrides = swapped(stridesWithin(b, b.shape), transB)
-    emitFactorGradients(g, product, dy, { a, b, aStrides, bStrides, scale: alpha })
-    if (!g.inputs[2] || !g.wants(2)) return
-    const dc = g.result(2)
-    if (dc.size === 0) return
-    emitSumTo(g, dy, dc)
-    if (beta !== 1) g.call('unary_f32', UNARY_AFFINE, dc.at, dc.at, dc.size, beta, 0)
-  },
-}
-
-function gemmProduct(
+/** The product of the matrices, turned where they are to be. */
+export function gemmProduct(
   a: Shape,
   b: Shape,
   { transA, transB }: { readonly transA: number; readonly transB: number },

@@ -1,11 +1,9 @@
 import { UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { stridesOf } from '../../core/shape.js'
-import type { Gradient } from '../../ir/gradient.js'
 import { defineOp } from '../../ir/op.js'
 import { sameType } from '../shared/operands.js'
 
 import { emitProduct, multiply, productOf, stridesWithin } from './product.js'
-import { emitFactorGradients } from './product-gradient.js'
 
 export const MatMul = defineOp({
   name: 'MatMul',
@@ -39,21 +37,3 @@ export const MatMul = defineOp({
     return [multiply(a, b, product, stridesOf(product.a), stridesOf(product.b))]
   },
 })
-
-/** dA = dC·Bᵀ and dB = Aᵀ·dC, added up over the axes of a stack that were broadcast. */
-export const MatMulGradient: Gradient<object> = {
-  op: MatMul,
-  backward(g) {
-    const dc = g.gradient()
-    const a = g.input(0)
-    const b = g.input(1)
-    const product = productOf(a.shape, b.shape)
-    emitFactorGradients(g, product, dc, {
-      a,
-      b,
-      aStrides: stridesWithin(a, product.a),
-      bStrides: stridesWithin(b, product.b),
-      scale: 1,
-    })
-  },
-}

@@ -1,14 +1,16 @@
 import { UNARY_AFFINE, UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { emitStridedCopy } from '../../ir/strided.js'
-import type { GradientEmitter } from '../../ir/gradient.js'
+import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { emitSumTo } from '../shared/gradient-sum.js'
 import { type Address, type Operand } from '../../ir/op.js'
 
-import { emitProduct, stacksAsRows, swapped, type Product } from './product.js'
+import { Gemm, gemmProduct, type GemmAttributes } from './gemm.js'
+import { MatMul } from './matmul.js'
+import { emitProduct, productOf, stacksAsRows, stridesWithin, swapped, type Product } from './product.js'
 
 /** The gradients by both factors of a product. The strides are those of the operands as they are multiplied. */
-export function emitFactorGradients(
+function emitFactorGradients(
   g: GradientEmitter<unknown>,
   product: Product,
   dc: Operand,
@@ -140,4 +142,45 @@ function operandLike({ dtype, shape, order, physical, size, at }: Operand): Oper
 
 function lastTwoSwapped(strides: readonly number[]): number[] {
   return [...strides.slice(0, -2), ...swapped(strides.slice(-2), 1)]
+}
+
+/** dA = dC·Bᵀ and dB = Aᵀ·dC, added up over the axes of a stack that were broadcast. */
+export const MatMulGradient: Gradient<object> = {
+  op: MatMul,
+  backward(g) {
+    const dc = g.gradient()
+    const a = g.input(0)
+    const b = g.input(1)
+    const product = productOf(a.shape, b.shape)
+    emitFactorGradients(g, product, dc, {
+      a,
+      b,
+      aStrides: stridesWithin(a, product.a),
+      bStrides: stridesWithin(b, product.b),
+      scale: 1,
+    })
+  },
+}
+
+/**
+ * As for a MatMul of the operands as they are multiplied, times alpha; C gets beta times the sum over what it was
+ * broadcast along.
+ */
+export const GemmGradient: Gradient<GemmAttributes> = {
+  op: Gemm,
+  backward(g) {
+    const { alpha, beta, transA, transB } = g.attributes
+    const dy = g.gradient()
+    const a = g.input(0)
+    const b = g.input(1)
+    const product = gemmProduct(a.shape, b.shape, g.attributes)
+    const aStrides = swapped(stridesWithin(a, a.shape), transA)
+    const bStrides = swapped(stridesWithin(b, b.shape), transB)
+    emitFactorGradients(g, product, dy, { a, b, aStrides, bStrides, scale: alpha })
+    if (!g.inputs[2] || !g.wants(2)) return
+    const dc = g.result(2)
+    if (dc.size === 0) return
+    emitSumTo(g, dy, dc)
+    if (beta !== 1) g.call('unary_f32', UNARY_AFFINE, dc.at, dc.at, dc.size, beta, 0)
+  },
 }

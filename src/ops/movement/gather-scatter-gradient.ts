@@ -4,7 +4,7 @@ import { byteSize } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { emitDenseCopy } from '../../ir/strided.js'
 import { normalizeAxis, sizeOf, stridesOf } from '../../core/shape.js'
-import { GatherElements, GatherND } from './gather.js'
+import { Gather, GatherElements, GatherND } from './gather.js'
 import type { AttributesOfOp, Gradient, GradientEmitter } from '../../ir/gradient.js'
 import type { Address, OpDefinition, Operand } from '../../ir/op.js'
 import { MaxUnpool } from './scatter-window.js'
@@ -153,6 +153,31 @@ export const MaxUnpoolGradient: Gradient<AttributesOfOp<typeof MaxUnpool>> = {
       1,
       0,
       dx.size,
+    )
+  },
+}
+
+/** Rows that were taken several times get the sum. */
+export const GatherGradient: Gradient<{ readonly axis: number }> = {
+  op: Gather,
+  inputs: [0],
+  backward(g) {
+    const [x, indices] = [g.input(0), g.input(1)]
+    if (!g.wants(0)) return
+    const dx = g.result(0)
+    if (dx.size === 0) return
+    const place = x.order.indexOf(normalizeAxis(g.attributes.axis, x.shape.length))
+    g.call('fill_f32', dx.at, 0, dx.size)
+    g.call(
+      'scatter_add_f32',
+      g.gradient().at,
+      dx.at,
+      indices.at,
+      byteSize(indices.dtype),
+      sizeOf(x.physical.slice(0, place)),
+      x.physical[place],
+      indices.size,
+      sizeOf(x.physical.slice(place + 1)),
     )
   },
 }

@@ -6,7 +6,6 @@ import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { checkIndices, indicesOf, requireIndices } from './indices.js'
-import type { Gradient } from '../../ir/gradient.js'
 import { defineOp } from '../../ir/op.js'
 
 export const Gather = defineOp({
@@ -63,31 +62,6 @@ function inPlaceOfAxis({
     return [a < axis ? a : a + rank - 1]
   })
   return { inputs: [x.order, undefined], outputs: [order] }
-}
-
-/** Rows that were taken several times get the sum. */
-export const GatherGradient: Gradient<{ readonly axis: number }> = {
-  op: Gather,
-  inputs: [0],
-  backward(g) {
-    const [x, indices] = [g.input(0), g.input(1)]
-    if (!g.wants(0)) return
-    const dx = g.result(0)
-    if (dx.size === 0) return
-    const place = x.order.indexOf(normalizeAxis(g.attributes.axis, x.shape.length))
-    g.call('fill_f32', dx.at, 0, dx.size)
-    g.call(
-      'scatter_add_f32',
-      g.gradient().at,
-      dx.at,
-      indices.at,
-      byteSize(indices.dtype),
-      sizeOf(x.physical.slice(0, place)),
-      x.physical[place],
-      indices.size,
-      sizeOf(x.physical.slice(place + 1)),
-    )
-  },
 }
 
 export const GatherElements = defineOp({

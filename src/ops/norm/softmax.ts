@@ -6,11 +6,10 @@ import { normalizeAxis, sizeOf } from '../../core/shape.js'
 import { int, type AttributesOf } from '../../ir/attributes.js'
 import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { exp, log } from '../../core/scalar-functions.js'
-import type { Gradient } from '../../ir/gradient.js'
 import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 
 const axisAttribute = { axis: int(-1) }
-type AxisAttribute = AttributesOf<typeof axisAttribute>
+export type AxisAttribute = AttributesOf<typeof axisAttribute>
 
 /**
  * An operator along one axis, whose result has the input's shape. `row` computes it in TypeScript for elements `step`
@@ -102,22 +101,3 @@ export const Hardmax = axisOp('Hardmax', 'hardmax_f32', (x, y, first, count, ste
     return
   }
 })
-
-function gradientOf(
-  op: OpDefinition<AxisAttribute>,
-  kernel: 'softmax_gradient_f32' | 'log_softmax_gradient_f32',
-): Gradient<AxisAttribute> {
-  return {
-    op,
-    backward(g) {
-      const y = g.output(0)
-      if (!g.wants(0) || y.size === 0) return
-      const at = y.order.indexOf(normalizeAxis(g.attributes.axis, y.shape.length))
-      const [outer, inner] = [sizeOf(y.physical.slice(0, at)), sizeOf(y.physical.slice(at + 1))]
-      g.call(kernel, y.at, g.gradient().at, g.result(0).at, y.physical[at], inner, 0, outer)
-    },
-  }
-}
-
-export const SoftmaxGradient = /* @__PURE__ */ gradientOf(Softmax, 'softmax_gradient_f32')
-export const LogSoftmaxGradient = /* @__PURE__ */ gradientOf(LogSoftmax, 'log_softmax_gradient_f32')
