@@ -5,7 +5,7 @@ import { checksum } from '../../core/checksum.js'
 import { LanewiseError } from '../../core/errors.js'
 import { textOf } from '../../core/utf8.js'
 import type { PreparedSource } from '../../platform/platform.js'
-import { PREPARED_MAGIC } from './is-prepared.js'
+import { PREPARED_MAGIC } from '../load/prepared.js'
 
 /** Changes with the layout of the file or the meaning of the header. */
 const FORMAT = 1

@@ -14,6 +14,7 @@ import type { ImportedModel } from '../../onnx/import.js'
 import type { ConstantBytes, PreparedForms } from '../../plan/weights.js'
 import { platform, type PreparedSource } from '../../platform/platform.js'
 import type { PassOptions } from '../../passes/optimize.js'
+import type { Prepared } from '../load/prepared.js'
 import { RARE } from '../load/rare-ops.js'
 import type { SessionOptions } from '../session-options.js'
 import type { ValueMetadata } from '../value.js'
@@ -26,14 +27,6 @@ export interface PreparedFor {
   readonly accuracy: 'fast' | 'exact'
   readonly perExample: boolean
   readonly passes: PassOptions
-}
-
-/** What a session has of a prepared model besides the graph. */
-export interface Prepared {
-  /** Of the model that it was made of: which kernels are chosen depends on them. */
-  readonly constants: ConstantBytes
-  readonly forms: PreparedForms
-  readonly outputs: readonly ValueMetadata[]
 }
 
 /** The options that decide what a prepared model holds, of those of a session. */
