@@ -22,17 +22,8 @@ export {
   type AttributesOf,
   type AttributeSpec,
 } from './ir/attributes.js'
-export type {
-  Activation,
-  Address,
-  ComputeContext,
-  Emitter,
-  InferContext,
-  KernelEmitter,
-  OpDefinition,
-  Operand,
-  TensorType,
-} from './ir/op.js'
+export type { Activation, Address, Emitter, KernelEmitter, Operand } from './ir/emitter.js'
+export type { ComputeContext, InferContext, OpDefinition, TensorType } from './ir/op.js'
 export type { Gradient, GradientEmitter, TrainingEmitter } from './ir/gradient.js'
 export type { HostTensor } from './core/host.js'
 export {

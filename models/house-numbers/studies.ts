@@ -1,6 +1,6 @@
 // What depth, batch size, patch size, dropout, decay, L2 and Adagrad are worth, each with the same number of steps on
-// the same generated pictures, which are drawn once. A study that is broken off goes on where it was. Writes STUDY.json,
-// and for the depths a chart:
+// the same generated pictures, which are drawn once. A study that is broken off goes on where it was. Writes
+// STUDY.json, and for the depths a chart:
 //     npx tsx models/house-numbers/studies.ts depth|effects [--steps N] [--seeds N] [--pictures N] [--to FOLDER]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
 import { errorAt, LanewiseError, present } from '../core/errors.js'
 import { Placed } from '../plan/placed.js'
 import type { Gradient } from '../ir/gradient.js'
-import type { Address, Block } from '../ir/op.js'
+import type { Address, Block } from '../ir/emitter.js'
 import { sizeOf } from '../core/shape.js'
 import type { Device } from './device.js'
 import { EagerGradientEmitter, inOrder, type Flow } from './eager.js'

@@ -1,7 +1,8 @@
 import type { Attributes } from '../ir/attributes.js'
 import type { Value } from '../ir/graph.js'
 import type { Gradient } from '../ir/gradient.js'
-import type { Address, OpDefinition } from '../ir/op.js'
+import type { Address } from '../ir/emitter.js'
+import type { OpDefinition } from '../ir/op.js'
 import type { Placed } from '../plan/placed.js'
 import type { Variable } from './variable.js'
 

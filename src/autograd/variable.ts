@@ -6,7 +6,7 @@ import { copyStrided } from '../ir/strided.js'
 import { hostZeros, type HostTensor } from '../core/host.js'
 import { stridesOf, type Shape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
-import type { Block } from '../ir/op.js'
+import type { Block } from '../ir/emitter.js'
 import type { Device } from './device.js'
 import type { TapeNode } from './tape.js'
 

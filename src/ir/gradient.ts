@@ -3,7 +3,8 @@ import type { DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
 import type { Layout, LayoutQuery } from '../core/layout.js'
 import type { Attributes } from './attributes.js'
-import type { Address, ArgumentFor, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
+import type { Address, ArgumentFor, Arguments, Emitter, KernelEmitter, Operand } from './emitter.js'
+import type { OpDefinition } from './op.js'
 
 /** The arguments of a kernel of the training builds in a recorded call. */
 export type TrainArguments<K extends TrainKernelName> = TrainKernels[K] extends (...args: infer P) => unknown

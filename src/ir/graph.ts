@@ -2,7 +2,8 @@ import type { DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
 import { formatShape } from '../core/shape.js'
 import type { Attributes } from './attributes.js'
-import type { Fused, OpDefinition } from './op.js'
+import type { Fused } from './emitter.js'
+import type { OpDefinition } from './op.js'
 
 /** A size that may be symbolic (a name shared by sizes that must agree) or unknown (null). */
 export type Dimension = number | string | null

@@ -1,6 +1,6 @@
 import { arrayElements, byteSize, type DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
-import { plus, type Address, type Operand, type PackEmitter } from './op.js'
+import { plus, type Address, type Operand, type PackEmitter } from './emitter.js'
 import { logicalStrides, type Order } from '../core/layout.js'
 import { sizeOf, type Shape } from '../core/shape.js'
 

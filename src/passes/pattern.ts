@@ -1,5 +1,6 @@
 import { errorAt } from '../core/errors.js'
-import type { Activation, TensorType } from '../ir/op.js'
+import type { Activation } from '../ir/emitter.js'
+import type { TensorType } from '../ir/op.js'
 import { toNumbers } from '../core/host.js'
 import type { Inferred } from '../ir/infer.js'
 import { notFused, type Node, type Value } from '../ir/graph.js'

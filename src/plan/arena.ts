@@ -1,5 +1,5 @@
 import { align } from '../../bindings/context.js'
-import type { Block } from '../ir/op.js'
+import type { Block } from '../ir/emitter.js'
 
 /** A block of the arena: lives from the first step that touches it to the last. */
 export interface ArenaBlock extends Block {

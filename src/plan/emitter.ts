@@ -10,7 +10,6 @@ import { computeChecked } from '../ir/compute.js'
 import type { Node } from '../ir/graph.js'
 import {
   plus,
-  withRule,
   type Address,
   type Argument,
   type Arguments,
@@ -20,8 +19,8 @@ import {
   type KernelInfo,
   type Operand,
   type PackEmitter,
-  type TensorType,
-} from '../ir/op.js'
+} from '../ir/emitter.js'
+import { withRule, type TensorType } from '../ir/op.js'
 import { wayOf } from '../ir/rehearse.js'
 import { emitCast } from '../ops/elementwise/cast.js'
 import { arenaBlock, isStateBlock, type ArenaBlock } from './arena.js'

@@ -1,7 +1,8 @@
 // One layer planned again, and the others given what it got.
 import type { Value } from '../ir/graph.js'
 import { usedBy } from '../ir/graph.js'
-import type { Block, TensorType } from '../ir/op.js'
+import type { Block } from '../ir/emitter.js'
+import type { TensorType } from '../ir/op.js'
 import { arenaBlock, isArenaBlock, isStateBlock } from './arena.js'
 import { StepRecorder } from './emitter.js'
 import { Placed } from './placed.js'

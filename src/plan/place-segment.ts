@@ -1,5 +1,5 @@
 import { LanewiseError } from '../core/errors.js'
-import type { Address } from '../ir/op.js'
+import type { Address } from '../ir/emitter.js'
 import { isArenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { Placed } from './placed.js'
 import type { Segment } from './plan-state.js'

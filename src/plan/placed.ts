@@ -2,7 +2,7 @@ import { byteSize } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
 import { identityOrder, physicalShape, sameMemory, type Order } from '../core/layout.js'
 import { sizeOf, type Shape } from '../core/shape.js'
-import type { Address, Operand } from '../ir/op.js'
+import type { Address, Operand } from '../ir/emitter.js'
 import { emitReorder } from '../ir/strided.js'
 import type { WeightLease } from './weights.js'
 

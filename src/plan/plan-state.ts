@@ -1,7 +1,8 @@
 // What a plan is made of, and what is known where one of its segments ends and the next begins.
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import { present } from '../core/errors.js'
-import type { Argument, Block, TensorType } from '../ir/op.js'
+import type { Argument, Block } from '../ir/emitter.js'
+import type { TensorType } from '../ir/op.js'
 import { isArenaBlock, type ArenaBlock } from './arena.js'
 import type { KernelStep, Step } from './emitter.js'
 import type { Placed } from './placed.js'

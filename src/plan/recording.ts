@@ -1,7 +1,7 @@
 // What the planner did, so that it can be done again for other sizes (variations.ts).
 import type { Order } from '../core/layout.js'
 import type { Node, Value } from '../ir/graph.js'
-import type { Block } from '../ir/op.js'
+import type { Block } from '../ir/emitter.js'
 import type { ArenaBlock } from './arena.js'
 import type { Step } from './emitter.js'
 import type { ConstantOperand, Placed } from './placed.js'

@@ -5,7 +5,7 @@ import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
 import { hostBytes, rawBytes, writeElements, type HostTensor } from '../core/host.js'
 import { sizeOf } from '../core/shape.js'
 import { bodiesOf, type Graph } from '../ir/graph.js'
-import type { Address, Argument, Arguments, Block, PackEmitter } from '../ir/op.js'
+import type { Address, Argument, Arguments, Block, PackEmitter } from '../ir/emitter.js'
 import { bindCall } from './call.js'
 
 /** What the constants of a model take as they are. */

@@ -4,7 +4,7 @@ import { inferenceParameters, trainingParameters } from '../../bindings/paramete
 import { LanewiseError } from '../../src/core/errors.js'
 import type { Attributes } from '../../src/ir/attributes.js'
 import type { GradientEmitter } from '../../src/ir/gradient.js'
-import type { Emitter } from '../../src/ir/op.js'
+import type { Emitter } from '../../src/ir/emitter.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/node.js'
 import { codes, defineOp, plus, registerOp } from '../../src/own-ops.js'
 import { Device, F } from '../../src/train.js'

@@ -15,7 +15,7 @@ context.kernels.${call}
 `
 
 const recorded = (call: string) => `
-import type { Address, KernelEmitter } from '../../src/ir/op.js'
+import type { Address, KernelEmitter } from '../../src/ir/emitter.js'
 import type { GradientEmitter } from '../../src/ir/gradient.js'
 import type { Device } from '../../src/autograd/device.js'
 declare const e: KernelEmitter

@@ -9,8 +9,9 @@ import type { HostData } from '../../core/dtype.js'
 import { shown } from '../../core/options.js'
 import * as shapes from '../../core/shape.js'
 import type { Shape } from '../../core/shape.js'
+import * as emitter from '../../ir/emitter.js'
 import * as op from '../../ir/op.js'
-import type { Address } from '../../ir/op.js'
+import type { Address } from '../../ir/emitter.js'
 
 /**
  * Declares an operator. Its attributes are typed by the schema (none by default); which inputs are always there, by
@@ -26,7 +27,7 @@ export const defineOp: typeof op.defineOp = (definition) => {
 /** An address some bytes after another. @throws LanewiseError `E_VALUE` for what is no address. */
 export function plus(address: Address, bytes: number): Address {
   checkArguments('plus', { address, bytes }, 'object', 'number')
-  return op.plus(address, bytes)
+  return emitter.plus(address, bytes)
 }
 
 /**

@@ -8,7 +8,7 @@ import { checkFunction, checkList, checkNumber, checkRecord, checkText, kindOf, 
 import { sizeOf } from '../../core/shape.js'
 import type { Attributes } from '../../ir/attributes.js'
 import type { GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
-import type { Address, Block, Emitter, KernelEmitter, Operand, PackEmitter } from '../../ir/op.js'
+import type { Address, Block, Emitter, KernelEmitter, Operand, PackEmitter } from '../../ir/emitter.js'
 
 /** WebAssembly's addresses have 32 bits. */
 const MOST_BYTES = 2 ** 32 - 1

@@ -5,7 +5,8 @@ import type { HostTensor } from '../../core/host.js'
 import { MAX_RANK } from '../../core/shape.js'
 import type { AttributeSpec } from '../../ir/attributes.js'
 import { notFused, type DeclaredType, type Graph, type Node, type Value } from '../../ir/graph.js'
-import { checkInputs, checkOutputs, type Fused, type OpDefinition } from '../../ir/op.js'
+import type { Fused } from '../../ir/emitter.js'
+import { checkInputs, checkOutputs, type OpDefinition } from '../../ir/op.js'
 import { damaged } from './format.js'
 
 const DEPTH_LIMIT = 64

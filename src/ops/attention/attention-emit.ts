@@ -42,7 +42,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { logicalStrides } from '../../core/layout.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import { broadcastShapes, formatShape, type Shape } from '../../core/shape.js'
-import { plus, type Address, type Emitter, type Operand } from '../../ir/op.js'
+import { plus, type Address, type Emitter, type Operand } from '../../ir/emitter.js'
 import { chooseKernel } from './variants.js'
 
 /**

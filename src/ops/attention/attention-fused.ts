@@ -4,7 +4,8 @@ import type { HostTensor } from '../../core/host.js'
 import { broadcastShapes, formatShape, type Shape } from '../../core/shape.js'
 import { broadcastStrides, emitAttention, maskOf, type HeadsAt } from './attention-emit.js'
 import { float } from '../../ir/attributes.js'
-import { defineOp, type Operand } from '../../ir/op.js'
+import type { Operand } from '../../ir/emitter.js'
+import { defineOp } from '../../ir/op.js'
 
 interface Sizes {
   /** Examples and heads: what stands before the last two axes. */

@@ -5,7 +5,8 @@ import { attentionTable, headsOf, headsWithin, maskOf, type AttentionEmission } 
 import { Attention, attentionAttributes, attentionLayout, attentionTypes, keysReached, sizesOf } from './attention.js'
 import { float, required } from '../../ir/attributes.js'
 import type { AttributesOfOp, Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
-import { defineOp, type Address, type Operand } from '../../ir/op.js'
+import type { Address, Operand } from '../../ir/emitter.js'
+import { defineOp } from '../../ir/op.js'
 
 type AttentionAttributes = AttributesOfOp<typeof Attention>
 

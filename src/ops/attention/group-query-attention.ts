@@ -9,7 +9,8 @@ import { attend, headsFirst, headsLast, type HeadView } from './attention-scalar
 import { float, int, required, string } from '../../ir/attributes.js'
 import { attentionBias, like, misfit, together } from './microsoft-attention.js'
 import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
-import { defineOp, plus, requiredInput, type Address, type Emitter, type TensorType } from '../../ir/op.js'
+import { plus, type Address, type Emitter } from '../../ir/emitter.js'
+import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
 import { checkPositions, rotate } from './rotary-embedding.js'
 
 interface GroupHeads {

@@ -23,15 +23,8 @@ import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { matmul } from '../matmul/scalar-linear.js'
 import { broadcastOffsets } from '../shared/broadcast-offsets.js'
 import { emitProjection } from '../matmul/product.js'
-import {
-  defineOp,
-  plus,
-  requiredInput,
-  type Address,
-  type Emitter,
-  type Operand,
-  type TensorType,
-} from '../../ir/op.js'
+import { plus, type Address, type Emitter, type Operand } from '../../ir/emitter.js'
+import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
 
 const domain = 'com.microsoft'
 

@@ -24,7 +24,8 @@ import {
   type Sizes,
 } from './microsoft-attention.js'
 import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
-import { defineOp, plus, requiredInput, type Operand, type TensorType } from '../../ir/op.js'
+import { plus, type Operand } from '../../ir/emitter.js'
+import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
 
 const domain = 'com.microsoft'
 

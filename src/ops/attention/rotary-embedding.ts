@@ -9,15 +9,8 @@ import { emitPlacedHeads, emitRepeated, headsOf, headsWithin, type HeadsAt, type
 import { headsFirst, headsLast } from './attention-scalar.js'
 import { float, int } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
-import {
-  defineOp,
-  plus,
-  requiredInput,
-  type ComputeContext,
-  type Emitter,
-  type Operand,
-  type TensorType,
-} from '../../ir/op.js'
+import { plus, type Emitter, type Operand } from '../../ir/emitter.js'
+import { defineOp, requiredInput, type ComputeContext, type TensorType } from '../../ir/op.js'
 
 /** Cosines and sines of a pair of elements, for a position of the sequence. */
 export interface RotaryTables {

@@ -6,7 +6,7 @@ import { channelsOf, slidingOf, unitTaps, type ConvProblem } from './problem.js'
 import { chooseKernel } from './variants.js'
 import { ConvTranspose, emitTransposed, geometryOf, type TransposeAttributes } from './conv-transpose.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
-import { plus, type Operand } from '../../ir/op.js'
+import { plus, type Operand } from '../../ir/emitter.js'
 import { emitReduce } from '../shared/emit-reduce.js'
 import { flatWindowTable, threeAxes, windowTable, type Window } from '../pool/window.js'
 

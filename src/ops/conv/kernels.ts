@@ -9,7 +9,7 @@ import {
   DIRECT_TILES,
 } from '../../../assembly/abi/codes.js'
 import { sizeOf } from '../../core/shape.js'
-import { plus, type Address, type KernelEmitter } from '../../ir/op.js'
+import { plus, type Address, type KernelEmitter } from '../../ir/emitter.js'
 import { flatWindowTable, threeAxes, windowTable } from '../pool/window.js'
 import { channelsOf, slidingOf, type ConvProblem, type ConvKernel } from './problem.js'
 

@@ -1,4 +1,4 @@
-import type { Activation, Address, KernelEmitter, Operand } from '../../ir/op.js'
+import type { Activation, Address, KernelEmitter, Operand } from '../../ir/emitter.js'
 import { threeAxes, type Sliding, type Window } from '../pool/window.js'
 
 /** One convolution to be computed: operands channels-last, filters [M, C/group, kernel …]. */

@@ -13,7 +13,7 @@ import {
 } from '../../../assembly/abi/codes.js'
 import type { Shape } from '../../core/shape.js'
 import { firstThatPays, type Variant } from '../../core/variants.js'
-import type { KernelEmitter } from '../../ir/op.js'
+import type { KernelEmitter } from '../../ir/emitter.js'
 import { threeAxes, type Window } from '../pool/window.js'
 import {
   depthwise,

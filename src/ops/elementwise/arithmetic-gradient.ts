@@ -2,7 +2,8 @@ import * as code from '../../../assembly/abi/codes.js'
 import { Add, Div, emitBinary, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub, Sum } from './arithmetic.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { emitSumTo, spread, throughBroadcast } from '../shared/gradient-sum.js'
-import type { Operand, OpDefinition } from '../../ir/op.js'
+import type { Operand } from '../../ir/emitter.js'
+import type { OpDefinition } from '../../ir/op.js'
 
 type Broadcasting = OpDefinition<{ axis: number | undefined }>
 

@@ -8,14 +8,8 @@ import { int } from '../../ir/attributes.js'
 import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
 import { castTensor } from './cast.js'
 import { pow } from '../../core/scalar-functions.js'
-import {
-  defineOp,
-  type Emitter,
-  type KernelEmitter,
-  type Operand,
-  type OpDefinition,
-  type UpgradeContext,
-} from '../../ir/op.js'
+import type { Emitter, KernelEmitter, Operand } from '../../ir/emitter.js'
+import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 import { isArithmetic, requireArithmetic, sameType } from '../shared/operands.js'
 
 type Both = (x: number, y: number) => number

@@ -2,7 +2,7 @@ import type { DType } from '../../core/dtype.js'
 import { logicalStrides } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { broadcastShapes, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
-import type { Operand } from '../../ir/op.js'
+import type { Operand } from '../../ir/emitter.js'
 
 /** Strides of an operand along the axes of the result, outermost in memory first; 0 where it is repeated. */
 interface Walk {

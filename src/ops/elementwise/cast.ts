@@ -7,7 +7,8 @@ import { hostZeros, saturatedBigInt, type HostTensor } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
 import { int, required, string } from '../../ir/attributes.js'
 import { numbersOf } from '../shared/scalar-floats.js'
-import { defineOp, type Operand, type PackEmitter } from '../../ir/op.js'
+import type { Operand, PackEmitter } from '../../ir/emitter.js'
+import { defineOp } from '../../ir/op.js'
 
 /** Conversions that have a kernel, as from/to. */
 const kernels = new Map<string, KernelName>([

@@ -10,7 +10,8 @@ import { elementwise } from '../../core/layout.js'
 import { emitBinary } from './arithmetic.js'
 import { walkOf } from './broadcast.js'
 import { present } from '../../core/errors.js'
-import type { Activation, OpDefinition, Operand } from '../../ir/op.js'
+import type { Activation, Operand } from '../../ir/emitter.js'
+import type { OpDefinition } from '../../ir/op.js'
 
 /** value = f(value), or value = value op input `operand`, or the other way round. */
 export type ChainStep =

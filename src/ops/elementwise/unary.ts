@@ -7,7 +7,8 @@ import { formatShape, sizeOf } from '../../core/shape.js'
 import { float, int, string, type AttributeSchema, type AttributesOf } from '../../ir/attributes.js'
 import { castTensor } from './cast.js'
 import { numbersOf } from '../shared/scalar-floats.js'
-import { defineOp, type Activation, type OpDefinition, type PresenceOf } from '../../ir/op.js'
+import type { Activation } from '../../ir/emitter.js'
+import { defineOp, type OpDefinition, type PresenceOf } from '../../ir/op.js'
 import { isArithmetic, requireArithmetic, sameType } from '../shared/operands.js'
 
 /**

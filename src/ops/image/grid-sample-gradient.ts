@@ -5,7 +5,7 @@ import { sizeOf, stridesOf } from '../../core/shape.js'
 import type { AttributesOfOp, Gradient } from '../../ir/gradient.js'
 import { AffineGrid, evenCoordinate, GridSample, MODES, PADDINGS } from './grid-sample.js'
 import { emitMatrixProduct } from '../matmul/product.js'
-import { plus, type Operand } from '../../ir/op.js'
+import { plus, type Operand } from '../../ir/emitter.js'
 
 const SAMPLES: Readonly<Record<string, number>> = {
   linear: SAMPLE_LINEAR,

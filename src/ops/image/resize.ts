@@ -9,7 +9,8 @@ import { numbersOf, numericTensor } from '../shared/scalar-floats.js'
 import { emitCast } from '../elementwise/cast.js'
 import { isByte } from '../quantize/quantize.js'
 import { tapsOf, type AxisResize, type Interpolation, type Taps } from './interpolation.js'
-import { defineOp, type Emitter, type Operand, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
+import type { Emitter, Operand } from '../../ir/emitter.js'
+import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 
 const resizeAttributes = {
   antialias: int(0),

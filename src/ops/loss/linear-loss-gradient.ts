@@ -5,7 +5,8 @@ import { toNumbers } from '../../core/host.js'
 import { formatShape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import type { Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
-import { defineOp, plus, type Address, type Operand } from '../../ir/op.js'
+import { plus, type Address, type Operand } from '../../ir/emitter.js'
+import { defineOp } from '../../ir/op.js'
 import { productTable } from '../matmul/variants.js'
 
 interface Ignored {

@@ -5,7 +5,7 @@ import { Einsum, grouped, matrixForm, parseEquation, resolve, type Equation, typ
 import type { AttributesOfOp, Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { MatMulGradient } from './product-gradient.js'
 import { present } from '../../core/errors.js'
-import { plus, type Operand } from '../../ir/op.js'
+import { plus, type Operand } from '../../ir/emitter.js'
 
 type EinsumAttributes = AttributesOfOp<typeof Einsum>
 type Resolved = Equation & { readonly sizes: ReadonlyMap<string, number> }

@@ -7,7 +7,8 @@ import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { required, string } from '../../ir/attributes.js'
 import { numbersOf, numericTensor } from '../shared/scalar-floats.js'
 import { MatMul } from './matmul.js'
-import { defineOp, withRule, type Address, type Emitter, type KernelEmitter, type Operand } from '../../ir/op.js'
+import type { Address, Emitter, KernelEmitter, Operand } from '../../ir/emitter.js'
+import { defineOp, withRule } from '../../ir/op.js'
 import { sameType } from '../shared/operands.js'
 
 /** Labels of one operand: letters, and '...' for axes without a name. */

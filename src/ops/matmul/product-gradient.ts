@@ -3,7 +3,7 @@ import { sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { emitSumTo } from '../shared/gradient-sum.js'
-import { type Address, type Operand } from '../../ir/op.js'
+import type { Address, Operand } from '../../ir/emitter.js'
 
 import { Gemm, gemmProduct, type GemmAttributes } from './gemm.js'
 import { MatMul } from './matmul.js'

@@ -5,7 +5,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { physicalShape } from '../../core/layout.js'
-import { type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
+import type { Address, KernelEmitter, Operand } from '../../ir/emitter.js'
 import { emitRows, productTable } from './variants.js'
 
 /** The product's shape, and the operands' as matrices: a vector on the left is a row, on the right a column. */

@@ -2,7 +2,7 @@
 // `npm run bench -- kernels --variant matmul/A,matmul/B --sweep` measures ways against each other on products around
 // these thresholds; the figures behind them are in docs/performance/gemm.md.
 import { firstThatPays, type Variant } from '../../core/variants.js'
-import type { Activation, Address, KernelEmitter, Operand } from '../../ir/op.js'
+import type { Activation, Address, KernelEmitter, Operand } from '../../ir/emitter.js'
 
 /** C[rows, n] = act(A[rows, k] · B[k, n] + bias + residual); strides in elements, C and the residual dense. */
 export interface RowsProblem {

@@ -5,7 +5,8 @@ import { hostTensor, hostZeros, toNumbers, type HostMap, type HostTensor } from 
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, floats, int, ints, string, strings, tensor, type AttributesOf } from '../../ir/attributes.js'
 import { numbersOf, numericTensor } from '../shared/scalar-floats.js'
-import { defineOp, type Emitter, type OpDefinition, type Operand, type UpgradeContext } from '../../ir/op.js'
+import type { Emitter, Operand } from '../../ir/emitter.js'
+import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 import { tensorAt } from '../control/sequence.js'
 
 const domain = 'ai.onnx.ml'

@@ -2,7 +2,7 @@
 import { UNARY_SIGMOID } from '../../../assembly/abi/codes.js'
 import type { DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
-import type { Address, KernelEmitter, Operand } from '../../ir/op.js'
+import type { Address, KernelEmitter, Operand } from '../../ir/emitter.js'
 import { emitCast } from '../elementwise/cast.js'
 import { postTransform } from './ml-transform.js'
 

@@ -4,7 +4,8 @@ import { copyStrided, emitStridedCopy, isDense, type StridedCopy } from '../../i
 import type { DType, TypedArray } from '../../core/dtype.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { sizeOf, stridesOf, type Shape } from '../../core/shape.js'
-import { requiredInput, type OpDefinition, type Operand, type TensorType } from '../../ir/op.js'
+import type { Operand } from '../../ir/emitter.js'
+import { requiredInput, type OpDefinition, type TensorType } from '../../ir/op.js'
 
 /** How a tensor lies: sizes and strides (in elements) of its logical axes. */
 export interface View {

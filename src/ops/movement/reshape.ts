@@ -4,7 +4,8 @@ import { regroup } from '../../core/layout.js'
 import { toNumbers } from '../../core/host.js'
 import { formatShape, normalizeAxes, sizeOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
-import { defineOp, type ComputeContext, type Emitter } from '../../ir/op.js'
+import type { Emitter } from '../../ir/emitter.js'
+import { defineOp, type ComputeContext } from '../../ir/op.js'
 
 /** What operators share that keep every element in its logical place: a view, and the same data in JavaScript. */
 const viewing = {

@@ -7,7 +7,8 @@ import { toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, int, required } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, numericTensor } from '../shared/scalar-floats.js'
-import { defineOp, plus, type Address, type ComputeContext, type Emitter, type TensorType } from '../../ir/op.js'
+import { plus, type Address, type Emitter } from '../../ir/emitter.js'
+import { defineOp, type ComputeContext, type TensorType } from '../../ir/op.js'
 
 const domain = 'com.microsoft'
 

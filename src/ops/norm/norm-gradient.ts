@@ -32,7 +32,8 @@ import {
   rowsOf,
 } from './norm.js'
 import { LRN } from './lrn.js'
-import { withRule, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
+import type { Address, KernelEmitter, Operand } from '../../ir/emitter.js'
+import { withRule } from '../../ir/op.js'
 import { emitReduce } from '../shared/emit-reduce.js'
 
 type RowAttributes = AttributesOfOp<typeof LayerNormalization>

@@ -1,5 +1,5 @@
 import type { AttributesOfOp, Gradient, GradientEmitter } from '../../ir/gradient.js'
-import type { Address, Operand } from '../../ir/op.js'
+import type { Address, Operand } from '../../ir/emitter.js'
 import {
   AveragePool,
   GlobalAveragePool,

@@ -4,15 +4,8 @@ import type { DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf, type Shape } from '../../core/shape.js'
 import { convWindow, productShape, type ConvAttributes } from '../matmul/scalar-linear.js'
-import {
-  plus,
-  requiredInput,
-  type Activation,
-  type Address,
-  type Emitter,
-  type Operand,
-  type PackEmitter,
-} from '../../ir/op.js'
+import { plus, type Activation, type Address, type Emitter, type Operand, type PackEmitter } from '../../ir/emitter.js'
+import { requiredInput } from '../../ir/op.js'
 import { isByte } from './quantize.js'
 import { threeAxes, windowTable } from '../pool/window.js'
 import { chooseKernel } from './variants.js'

@@ -6,7 +6,8 @@ import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sizeOf, type Shape } from '../../core/shape.js'
 import { float, int } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, numbersOf, roundEven, type Floats } from '../shared/scalar-floats.js'
-import { defineOp, type Emitter, type TensorType } from '../../ir/op.js'
+import type { Emitter } from '../../ir/emitter.js'
+import { defineOp, type TensorType } from '../../ir/op.js'
 
 /** The values an integer type of at most 16 bits can hold. */
 const ranges: Partial<Record<DType, readonly [number, number]>> = {

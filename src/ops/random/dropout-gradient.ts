@@ -2,7 +2,8 @@ import { LanewiseError, present } from '../../core/errors.js'
 import { follow } from '../../core/layout.js'
 import { required, float } from '../../ir/attributes.js'
 import type { Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
-import type { Address, OpDefinition } from '../../ir/op.js'
+import type { Address } from '../../ir/emitter.js'
+import type { OpDefinition } from '../../ir/op.js'
 
 interface Ratio {
   readonly ratio: number

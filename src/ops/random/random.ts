@@ -5,7 +5,8 @@ import { identityOrder } from '../../core/layout.js'
 import { sizeOf } from '../../core/shape.js'
 import { float, int, ints, required } from '../../ir/attributes.js'
 import { floatsOf, numericTensor } from '../shared/scalar-floats.js'
-import { defineOp, plus, type Address, type ComputeContext, type Emitter, type Operand } from '../../ir/op.js'
+import { plus, type Address, type Emitter, type Operand } from '../../ir/emitter.js'
+import { defineOp, type ComputeContext } from '../../ir/op.js'
 import { BulkGenerator, CHUNK, layersOfNormal } from './bulk-generator.js'
 
 /** A generator for one call: by the node's own seed, else by one of the session's. */

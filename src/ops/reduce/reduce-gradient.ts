@@ -5,7 +5,8 @@ import { toNumbers } from '../../core/host.js'
 import { normalizeAxis, sizeOf } from '../../core/shape.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { present } from '../../core/errors.js'
-import { plus, type Address, type Operand, type OpDefinition } from '../../ir/op.js'
+import { plus, type Address, type Operand } from '../../ir/emitter.js'
+import type { OpDefinition } from '../../ir/op.js'
 import {
   axesOf,
   ReduceL1,

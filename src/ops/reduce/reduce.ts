@@ -19,7 +19,8 @@ import { normalizeAxes, sizeOf, stridesOf, type Shape } from '../../core/shape.j
 import { int, type AttributesOf } from '../../ir/attributes.js'
 import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { exp, log } from '../../core/scalar-functions.js'
-import { defineOp, type Address, type Emitter, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
+import type { Address, Emitter } from '../../ir/emitter.js'
+import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 
 /** With axes kept, any order of them; else logical order. */
 export function keptInPlace({

@@ -2,7 +2,8 @@ import { REDUCE_SUM, UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape } from '../../core/shape.js'
 import type { Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
-import { allFloat32, defineOp, plus, type Address, type Operand, type TensorType } from '../../ir/op.js'
+import { plus, type Address, type Operand } from '../../ir/emitter.js'
+import { allFloat32, defineOp, type TensorType } from '../../ir/op.js'
 import { emitMatrixProduct } from '../matmul/product.js'
 
 interface Sizes {

@@ -9,7 +9,7 @@
 // everything lies as with layout 0.
 import { UNARY_NONE, UNARY_RELU, UNARY_TANH } from '../../../assembly/abi/codes.js'
 import type { Gradient } from '../../ir/gradient.js'
-import { plus, type Address } from '../../ir/op.js'
+import { plus, type Address } from '../../ir/emitter.js'
 import { addedBias, biasOfGate, packGates, plainRecurrence, recurrenceTable } from './rnn-emit.js'
 import { GRU, LSTM, RNN, type RecurrentAttributes } from './rnn.js'
 import {

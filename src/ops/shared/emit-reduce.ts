@@ -13,7 +13,7 @@ import {
   UNARY_SQRT,
 } from '../../../assembly/abi/codes.js'
 import { sizeOf } from '../../core/shape.js'
-import type { Address, KernelEmitter } from '../../ir/op.js'
+import type { Address, KernelEmitter } from '../../ir/emitter.js'
 
 /** A stretch of neighbouring axes in memory: all reduced or none. */
 export interface Run {

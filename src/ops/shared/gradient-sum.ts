@@ -3,7 +3,7 @@ import { sizeOf } from '../../core/shape.js'
 import { logicalStrides } from '../../core/layout.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import type { GradientEmitter } from '../../ir/gradient.js'
-import type { Address, KernelEmitter, Operand } from '../../ir/op.js'
+import type { Address, KernelEmitter, Operand } from '../../ir/emitter.js'
 import { emitReduce } from './emit-reduce.js'
 
 /**

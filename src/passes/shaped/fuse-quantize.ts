@@ -1,6 +1,6 @@
 import { UNARY_CLIP, UNARY_RELU } from '../../../assembly/abi/codes.js'
 import { roundEven } from '../../ops/shared/scalar-floats.js'
-import type { Activation } from '../../ir/op.js'
+import type { Activation } from '../../ir/emitter.js'
 import { QuantizeDequantize } from '../../ops/quantize/quantize.js'
 import { dtypeToOnnx } from '../../core/dtype.js'
 import { sizeOf } from '../../core/shape.js'
