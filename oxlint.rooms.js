@@ -40,6 +40,14 @@ const kernels = [
 /** What both sides of the kernels name. */
 const codes = 'assembly/abi/codes'
 
+/** Bundles that a room starts or loads as a whole, by where the build puts them; of kernels, everybody. */
+const bundles = {
+  api: ['dist/ops/all-node.js'],
+  cli: ['dist/profile-page.js'],
+  platform: ['dist/session-worker.js', 'dist/session-worker-node.js'],
+  serve: ['dist/serve/thread.js'],
+}
+
 /** The folders of a path below src, bindings or assembly; undefined for a file of anything else. */
 function roomsOf(path) {
   const [top, ...rooms] = path.split(sep).slice(0, -1)
@@ -74,8 +82,9 @@ export function refusal(from, to) {
   if (source === undefined) return undefined
   const [top, here, family] = source
   if (target === undefined) {
-    // What the build puts in: compiled kernels.
-    return to.startsWith('dist' + sep) ? undefined : `${top} may look at src, bindings and the codes of assembly`
+    // What the build puts there.
+    if (to.startsWith(join('dist', 'wasm') + sep) || bundles[here]?.includes(to.split(sep).join('/'))) return undefined
+    return `${top} may look at src, bindings and the codes of assembly; at no other bundle than oxlint.rooms.js says`
   }
   const isCode = to.replace(/\.\w+$/, '') === join(...codes.split('/'))
   if (top === 'assembly') {
@@ -97,22 +106,41 @@ function textOf(node) {
   return typeof node?.value === 'string' ? node.value : undefined
 }
 
+/** What an expression says once the compiler has read the types in it. */
+function withoutTypes(node) {
+  return /^(TS(As|Satisfies|NonNull)Expression|TSTypeAssertion|ParenthesizedExpression)$/.test(node?.type)
+    ? withoutTypes(node.expression)
+    : node
+}
+
+/** Text that names a file beside this one, wherever it stands: require, new URL and import.meta.resolve take such. */
+const FILE = /^\.\.?\/.*\.([cm]?[jt]sx?|wasm)$/
+
 const arrows = {
   create(context) {
     const file = relative(context.cwd, context.filename)
+    const checkPath = (node, path) => {
+      const message = refusal(file, join(dirname(file), path))
+      if (message !== undefined) context.report({ node, message })
+    }
     const check = ({ source }) => {
       if (!source) return
-      const path = textOf(source)
+      const said = withoutTypes(source)
+      const path = textOf(said)
       const report = (message) => context.report({ node: source, message })
       if (path === undefined) {
-        // A variable holds what a user has named; a template would hide a file of ours.
-        if (source.type === 'TemplateLiteral') report('an import names the file that it may look at in full')
+        // A variable or a call holds what a user has named; anything put together would hide a file of ours.
+        if (!['Identifier', 'MemberExpression', 'CallExpression'].includes(said.type))
+          report('an import names the file that it may look at in full')
       } else if (/^lanewise(\/|$)/.test(path)) {
         report('src may look at its own files, by their paths')
-      } else if (path.startsWith('.')) {
-        const message = refusal(file, join(dirname(file), path))
-        if (message !== undefined) report(message)
+      } else if (path.startsWith('.') && !FILE.test(path)) {
+        checkPath(source, path)
       }
+    }
+    const checkText = (node) => {
+      const path = textOf(node)
+      if (path !== undefined && FILE.test(path)) checkPath(node, path)
     }
     return {
       // A new room is in the table before anything is in the room.
@@ -125,6 +153,8 @@ const arrows = {
       ExportNamedDeclaration: check,
       ExportAllDeclaration: check,
       TSImportType: check,
+      Literal: checkText,
+      TemplateLiteral: checkText,
     }
   },
 }

@@ -14,11 +14,11 @@ export function faultsOf(file: string, text: string): string[] {
   if (wrong !== undefined) faults.push(`${file}: ${wrong}`)
   text.split('\n').forEach((line, i) => {
     if (line.length > MOST) faults.push(`${file}:${i + 1} is ${line.length} columns wide, more than ${MOST}`)
-    // An import may go over lines; its last one names the file.
-    const path = /(?:\bfrom|^\s*import) *["'](\.[^"']*)["']/.exec(line)?.[1]
-    const message = path === undefined ? undefined : refusal(file, join(dirname(file), path))
-    if (message !== undefined) faults.push(`${file}:${i + 1}: ${message}`)
   })
+  for (const { 1: path, index } of text.matchAll(/\b(?:from|import)\s*["'](\.[^"']*)["']/g)) {
+    const message = refusal(file, join(dirname(file), path))
+    if (message !== undefined) faults.push(`${file}:${text.slice(0, index).split('\n').length}: ${message}`)
+  }
   return faults
 }
 

@@ -40,6 +40,24 @@ const refused = [
   ['src/ops/shared/example.ts', "import { emitBinary } from '../elementwise/arithmetic.js'"],
   ['src/ops/conv/example.ts', "import { commonOps } from '../common.js'"],
   ['bindings/example.ts', "import type { Graph } from '../src/ir/graph.js'"],
+  ['src/core/example.ts', "export * as api from '../api/session.js'"],
+  ['src/core/example.ts', "export type Session = typeof import('../api/session.js')"],
+  // Put together, chosen, or under another type.
+  ['src/core/example.ts', "const session = await import('../api/' + 'session.js')"],
+  ['src/core/example.ts', "const one = await import(Math.random() < 0.5 ? '../api/session.js' : '../api/value.js')"],
+  ['src/core/example.ts', "const session: unknown = await import('../api/session.js' as string)"],
+  // By a name.
+  ['src/core/example.ts', "const path = '../api/session.js'\nexport const session: unknown = await import(path)"],
+  // By what is no import.
+  ['src/core/example.ts', "export const session: unknown = need('../api/session.js')"],
+  ['src/core/example.ts', "export const session = new URL('../api/session.js', import.meta.url)"],
+  ['src/core/example.ts', 'export const session = import.meta.resolve(`../api/session.js`)'],
+  ['src/core/example.ts', "declare module '../api/session.js' { export interface Planted { one: 1 } }\nexport {}"],
+  // In another kind of file, and from a bundle.
+  ['src/core/example.mts', "import '../api/session.js'"],
+  ['src/core/example.tsx', "import '../api/session.js'"],
+  ['src/core/example.ts', "import { InferenceSession } from '../../dist/node.js'"],
+  ['src/ops/conv/example.ts', "export const all = new URL('../../../dist/ops/all-node.js', import.meta.url)"],
 ]
 
 const allowed = [
@@ -52,6 +70,9 @@ const allowed = [
   ['src/ops/conv/example.ts', "import { emitReduce } from '../shared/emit-reduce.js'"],
   ['src/ops/conv/example.ts', "import { slideWindow } from '../pool/window.js'"],
   ['src/ops/example.ts', "import { Conv } from './conv/conv.js'"],
+  ['src/platform/example.ts', "export const session = new URL('../../dist/session-worker.js', import.meta.url)"],
+  ['src/platform/example.ts', "import simd from '../../dist/wasm/inference-simd.wasm'"],
+  ['src/core/example.ts', "export const named = 'a model.js, ../api/session.js beside it'"],
 ]
 
 /** A line is a file of its own beside the one that it is said to be in. */
@@ -74,12 +95,31 @@ describe('arrows between rooms', () => {
   )
 })
 
+test('nothing hides from the rule: other kinds of files, or a comment that turns it off', () => {
+  const files = execFileSync('git', ['ls-files', 'src', 'bindings'], { cwd: root, encoding: 'utf8' }).trim().split('\n')
+  // It is posted to threads as it is, and imports nothing.
+  const strangers = files.filter((file) => /\.[cm]?[jt]sx?$/.test(file) && !file.endsWith('.ts'))
+  expect(strangers).toEqual(['src/platform/thread.js'])
+  expect(readFileSync(join(root, strangers[0]), 'utf8')).not.toMatch(/\bimport\b[^:]|require\(/)
+  const off = files
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => readFileSync(join(root, file), 'utf8').match(/\b(es|ox)lint-disable.*/g) ?? [])
+  expect(off.length).toBeGreaterThan(3)
+  for (const comment of off) {
+    // It names rules, says why, and is for a line.
+    expect(comment).toMatch(/-disable-next-line typescript\/.* -- \w/)
+    expect(comment).not.toMatch(/arrows|no-non-null-assertion|no-explicit-any|ban-ts-comment/)
+  }
+})
+
 describe('arrows between families of kernels', () => {
   test.each([
     ['assembly/lib/example.ts', 'import { evaluate } from "../elementwise/unary-f64";'],
     ['assembly/matmul/example.ts', 'import {\n  conv_f32,\n} from "../conv/direct";'],
     ['assembly/reduce/example.ts', 'export { softmax_f32 } from "../norm/softmax";'],
     ['assembly/lib/example.ts', 'import { gemm_f32 } from "../abi/inference";'],
+    ['assembly/lib/example.ts', 'import { gemm_f32 } from\n  "../matmul/gemm";'],
+    ['assembly/lib/example.ts', 'let a = 1; import { gemm_f32 } from "../matmul/gemm";'],
     ['assembly/lib/example.ts', 'import { sizeOf } from "../../src/core/shape";'],
     ['assembly/newfamily/example.ts', 'export const nothing = 1;'],
   ])('%s: %s is refused', (file, text) => {
