@@ -10,7 +10,7 @@ import { FOLD_ELEMENTS, InferenceMemory, isSmall, largerNumber, type Inferred } 
 import { withRule, type InferContext, type TensorType } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
 import { isFused } from '../ir/rehearse.js'
-import { checkOutputs } from './check-outputs.js'
+import { checkOutputs } from '../ir/check-outputs.js'
 import { StepRecorder, type Step } from './emitter.js'
 import { placeSegment } from './place-segment.js'
 import type { PlanOptions, PlanState, Segment, SegmentEnd, Slot, Source } from './plan-state.js'

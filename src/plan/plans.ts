@@ -1,4 +1,5 @@
 // Plans that are kept, and those that are made of others: for inputs that differ from what came before in sizes alone.
+import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import type { Value } from '../ir/graph.js'
 import type { TensorType } from '../ir/op.js'
 import { unbound, type Bound } from './executor.js'
@@ -189,4 +190,21 @@ export class Families {
     for (const prepared of this.varied.values()) forget(prepared)
     for (const family of this.known.values()) family.release()
   }
+}
+
+/** Whether what is fed is of these types. */
+export function fits(feeds: ReadonlyMap<Value, HostValue>, types: ReadonlyMap<Value, TensorType>): boolean {
+  if (feeds.size !== types.size) return false
+  for (const [value, host] of feeds) {
+    const type = types.get(value)
+    if (!type || !isHostTensor(host) || host.dtype !== type.dtype || host.shape.length !== type.shape.length)
+      return false
+    for (let axis = 0; axis < type.shape.length; axis++) if (host.shape[axis] !== type.shape[axis]) return false
+  }
+  return true
+}
+
+/** Elements as part of a plan's key. Strings may hold the separator. */
+export function elementsKey({ data }: HostTensor): string {
+  return Array.isArray(data) ? JSON.stringify(data) : String(data)
 }

@@ -6,17 +6,17 @@ import type { TensorType } from '../ir/op.js'
 import { isStateBlock } from './arena.js'
 import type { Placed } from './placed.js'
 import { Executor, Pace, type StepTime } from './executor.js'
-import { computeChecked, listOf } from '../ir/compute.js'
 import type { Graph, Node, Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
 import type { Steps } from '../core/steps.js'
 import { Lru } from '../ir/lru.js'
-import { rehearse, withoutRule } from '../ir/rehearse.js'
+import { rehearse } from '../ir/rehearse.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
 import { Bodies } from './bodies.js'
-import { checkCount, checkOutputs } from './check-outputs.js'
+import { checkCount } from '../ir/check-outputs.js'
+import { computeNode, holdAt } from './host-node.js'
 import { planSegment } from './plan.js'
-import { Families, forget, PLANS, prepare, readLater, type Family, type Prepared } from './plans.js'
+import { elementsKey, Families, fits, forget, PLANS, prepare, readLater, type Family, type Prepared } from './plans.js'
 import {
   advance,
   advanceBounded,
@@ -449,9 +449,9 @@ export class Program {
     pace: Pace | undefined,
   ): Steps<Prepared> {
     const { segment } = prepared
+    const { context, bodies, options } = this
     const start = control.profile ? now() : 0
-    const inputs = node.inputs.map((value) => value && this.operandOf(value, segment, hosts))
-    const outputs = yield* this.compute(node, inputs, segment, hosts, control, pace)
+    const outputs = yield* computeNode(node, segment, hosts, { context, bodies, options }, control, pace)
     // Before anything else is made: a string that is a rope, say, is small until it is read.
     outputs.forEach((output, i) => node.outputs[i] && holdAt(scope, output, node))
     control.profile?.({ node, kernel: 'TypeScript', note: {}, ms: now() - start, bytes: 0 })
@@ -470,82 +470,6 @@ export class Program {
     if (!next) prepared.next.set(key, (next = this.planFrom(advance(segment.state, segment.end, results))))
     return next
   }
-
-  private *compute(
-    node: Node,
-    inputs: readonly (HostValue | undefined)[],
-    segment: Segment,
-    hosts: ReadonlyMap<Value, HostValue>,
-    control: RunControl,
-    pace: Pace | undefined,
-  ): Steps<readonly HostValue[]> {
-    const { op, attributes } = node
-    const outputCount = node.outputs.length
-    const room = this.context.host.scope()
-    try {
-      // What was copied from the arena takes room once more.
-      node.inputs.forEach((value, i) => {
-        const source = value && segment.sources.get(value)
-        const input = inputs[i]
-        if (input && source && 'placed' in source) room.hold(input)
-      })
-      if (op.control) {
-        const context = { attributes, inputs, outputCount, room }
-        const run = this.bodies.runnerOf((value) => this.operandOf(value, segment, hosts), control)
-        return listOf(yield* op.control(context, run), 'control')
-      }
-      if (op.values) return listOf(op.values({ attributes, inputs, outputCount, room }), 'values')
-      if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
-        const tensors = inputs
-        const outputs =
-          op.infer?.({
-            attributes,
-            inputs: tensors,
-            outputCount,
-            known: (i) => tensors[i],
-            value: (i) => tensors[i],
-            atLeast: (i, least) => largerNumber(present(tensors[i], 'input'), least),
-          }) ?? []
-        if (op.infer) room.reserve(...checkOutputs(node, outputs, this.options.arenaLimit))
-        const c = { attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed, room }
-        return op.work && pace ? yield* pace.finish(op.work(c)) : computeChecked(op, c, node.outputs)
-      }
-    } catch (error) {
-      throw errorAt(op.name, node.name, error)
-    } finally {
-      room.close()
-      if (op.control) this.bodies.rest()
-    }
-    throw withoutRule().at(node.op.name, node.name)
-  }
-
-  private operandOf(value: Value, segment: Segment, hosts: ReadonlyMap<Value, HostValue>): HostValue {
-    const source = segment.sources.get(value)
-    if (source) return readSource(this.context, source, hosts)
-    if (value.constant) return value.constant
-    throw new LanewiseError('E_GRAPH', `the value "${value.name}" is used before it is made`, { tensor: value.name })
-  }
-}
-
-/** Whether what is fed is of these types. */
-function fits(feeds: ReadonlyMap<Value, HostValue>, types: ReadonlyMap<Value, TensorType>): boolean {
-  if (feeds.size !== types.size) return false
-  for (const [value, host] of feeds) {
-    const type = types.get(value)
-    if (!type || !isHostTensor(host) || host.dtype !== type.dtype || host.shape.length !== type.shape.length)
-      return false
-    for (let axis = 0; axis < type.shape.length; axis++) if (host.shape[axis] !== type.shape[axis]) return false
-  }
-  return true
-}
-
-/** Counts what a node has made. */
-function holdAt(scope: HostScope, value: HostValue, { op, name }: Node): void {
-  try {
-    scope.hold(value)
-  } catch (error) {
-    throw errorAt(op.name, name, error)
-  }
 }
 
 /** Whether a value can be read where it lies after a run: what is a state is about to become what it is next. */
@@ -556,9 +480,4 @@ function isLent(source: Source): source is Source & { readonly placed: Placed } 
 /** Where a value is that a segment's end needs. */
 function sourceOf({ sources }: Segment, value: Value): Source {
   return present(sources.get(value), value.name)
-}
-
-/** Elements as part of a plan's key. Strings may hold the separator. */
-function elementsKey({ data }: HostTensor): string {
-  return Array.isArray(data) ? JSON.stringify(data) : String(data)
 }

@@ -5,7 +5,7 @@ import { InferenceMemory, sameElements, sameType, type Inferred } from '../ir/in
 import type { Address, Argument, Block } from '../ir/emitter.js'
 import type { TensorType } from '../ir/op.js'
 import { isArenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
-import { checkOutputs } from './check-outputs.js'
+import { checkOutputs } from '../ir/check-outputs.js'
 import type { Step, StepRecorder } from './emitter.js'
 import { Placed, type ConstantOperand } from './placed.js'
 import type { DyingSlots } from './like-nodes.js'

@@ -2,8 +2,8 @@ import { byteSize } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { STRING_BYTES } from '../core/host-memory.js'
 import { formatShape, MAX_RANK, sizeOf } from '../core/shape.js'
-import type { Node } from '../ir/graph.js'
-import type { TensorType } from '../ir/op.js'
+import type { Node } from './graph.js'
+import type { TensorType } from './op.js'
 
 /**
  * Looks for outputs that a node names and its operator does not make, whatever the elements.
