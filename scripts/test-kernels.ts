@@ -41,9 +41,13 @@ function run(chosen: readonly string[]): number {
       ? ['tests/ops/gradients.test.ts']
       : []),
   ]
-  const quantized =
-    chosen.some((family) => kernelsOf(family, ['quantized']).length > 0) || !existsSync('bindings/quantized-wasm.ts')
-  const targets = [quickTarget, ...(quantized ? ['quantized-simd'] : [])]
+  // What operators import holds both builds, or is not written.
+  const quantized = !existsSync('bindings/quantized-wasm.ts')
+    ? ['quantized-simd', 'quantized-relaxed']
+    : chosen.some((family) => kernelsOf(family, ['quantized']).length > 0)
+      ? ['quantized-simd']
+      : []
+  const targets = [quickTarget, ...quantized]
   const folder = mkdtempSync(join(tmpdir(), 'lanewise-called-'))
   try {
     const { status } = spawnSync(
