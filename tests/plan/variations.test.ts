@@ -55,7 +55,7 @@ const long = (g: GraphBuilder, name: string, ...values: number[]) =>
  * Two layers of attention over a past, with a mask that is fed, one that follows from shapes, and positions that do.
  */
 function decoder(): { graph: Graph; feeds(past: number): Feeds } {
-  const [heads, size, longest] = [2, 8, 128]
+  const [heads, size, longest] = [2, 8, 256]
   const width = heads * size
   const g = new GraphBuilder('decoder')
   const x = g.input('x', 'float32', [1, 1, width])
@@ -123,6 +123,15 @@ test('a past that grows by a row, is cut, and comes again', async () => {
   const lengths = [...Array.from({ length: 40 }, (_, i) => i + 5), 70, 6, 7, 100, 31, 32, 33, 0, 1, 2, 3]
   expect(await sameAsAnew(graph, lengths.map(feeds))).toBeGreaterThan(35)
 })
+
+test('every length up to 200, in order and in none', async () => {
+  const { graph, feeds } = decoder()
+  const lengths = Array.from({ length: 200 }, (_, i) => i + 1)
+  expect(await sameAsAnew(graph, lengths.map(feeds))).toBeGreaterThan(190)
+  const order = seeded(11)
+  const mixed = lengths.map((past) => ({ past, at: order() })).sort((a, b) => a.at - b.at)
+  expect(await sameAsAnew(graph, mixed.map(({ past }) => feeds(past)))).toBeGreaterThan(100)
+}, 120_000)
 
 test('of a past that grows, one layer is planned for all that are like it', async () => {
   const { graph, feeds } = decoder()
