@@ -48,6 +48,8 @@ async function show(): Promise<void> {
   links.forEach((link, i) =>
     i === at ? link.setAttribute('aria-current', 'page') : link.removeAttribute('aria-current'),
   )
+  // On a phone the links are wider than the window.
+  links[at].scrollIntoView({ block: 'nearest', inline: 'nearest' })
   end?.()
   end = undefined
   const place = h('div', { class: `view ${name}` })

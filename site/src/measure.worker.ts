@@ -7,6 +7,7 @@ import { Random } from '../../src/core/random.js'
 import { measureDevice } from '../../src/inspect/peaks.js'
 import type { MeasureAnswer, Measured, MeasureTask } from './measure-task.js'
 import { randomFeeds } from './random-feeds.js'
+import { timesInTurns } from './turns.js'
 import digits from '../../models/mnist/small.onnx?url'
 import cnn from '../../models/mnist/cnn.onnx?url'
 import numbers from '../../models/house-numbers/reader-best.onnx?url'
@@ -14,8 +15,6 @@ import numbers from '../../models/house-numbers/reader-best.onnx?url'
 registerAllOps()
 
 const LEAST_ROUNDS = 5
-/** Milliseconds that a browser's clock can tell well, and the most runs for that. */
-const [TELLABLE, MOST_AT_ONCE] = [3, 4096]
 const random = Random.at(1)
 
 interface Work {
@@ -94,28 +93,11 @@ async function measure({ peer, budget }: MeasureTask): Promise<void> {
     const other = await engine?.loadPeer(bytes)
     if (other) say({ kind: 'peer', version: other.version })
     const feeds = randomFeeds(session)
-    // The fastest of many runs is what other work on the machine disturbs least; as many runs at a time as the clock
-    // can tell.
+    // The fastest of many runs is what other work on the machine disturbs least.
     const engines = [() => session.run(feeds), ...(other ? [() => other.run(feeds)] : [])]
-    for (const run of engines) await run()
-    const counts = engines.map(() => 1)
-    const best = engines.map(() => Infinity)
     const start = performance.now()
-    for (let rounds = 0; rounds < LEAST_ROUNDS || performance.now() - start < budget; rounds++) {
-      for (const [i, run] of engines.entries()) {
-        for (;;) {
-          const before = performance.now()
-          for (let n = 0; n < counts[i]; n++) await run()
-          const ms = performance.now() - before
-          if (ms >= TELLABLE || counts[i] >= MOST_AT_ONCE) {
-            best[i] = Math.min(best[i], ms / counts[i])
-            break
-          }
-          counts[i] *= 2
-        }
-      }
-    }
-    const [ms, peerMs] = best
+    const times = await timesInTurns(engines, (rounds) => rounds < LEAST_ROUNDS || performance.now() - start < budget)
+    const [ms, peerMs] = times.map((some) => Math.min(...some))
     say({
       kind: 'row',
       row: {

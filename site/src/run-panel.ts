@@ -17,6 +17,7 @@ import { h } from '../../src/view/dom.js'
 import { showProfiles } from '../../src/view/profile/view.js'
 import { engineName } from './engine.js'
 import { greyOf, readPicture } from './picture.js'
+import { timesInTurns } from './turns.js'
 
 /** Runs behind a median. */
 const REPEAT = 10
@@ -95,16 +96,11 @@ export function runPanel(
     try {
       const mine = await session.run(feeds)
       const theirs = await peer.run(feeds)
-      const times: { here: number[]; there: number[] } = { here: [], there: [] }
-      for (let i = 0; i < REPEAT; i++) {
-        const start = performance.now()
-        await session.run(feeds)
-        const middle = performance.now()
-        await peer.run(feeds)
-        times.here.push(middle - start)
-        times.there.push(performance.now() - middle)
-      }
-      results.replaceChildren(comparison(mine, theirs, median(times.here), median(times.there), peer.version))
+      const [here, there] = await timesInTurns(
+        [() => session.run(feeds), () => peer.run(feeds)],
+        (rounds) => rounds < REPEAT,
+      )
+      results.replaceChildren(comparison(mine, theirs, median(here), median(there), peer.version))
     } finally {
       await peer.release()
     }

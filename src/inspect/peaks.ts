@@ -3,7 +3,10 @@ import type { WasmAddress } from '../../bindings/address.js'
 import { chooseBuild, loadModule, type Build, type TrainKernels } from '../../bindings/module.js'
 import { platform } from '../platform/platform.js'
 import { trainWasmFile } from '../platform/train-wasm-files.js'
+import { clockStep } from './clock-step.js'
 
+/** Steps of the clock that are told well enough: it rounds by one. */
+const TELLABLE = 20
 const FLOPS = { peak_madd: 312, peak_add: 52 }
 
 /** GFLOP/s in registers. */
@@ -46,6 +49,8 @@ export class Peaks {
   private bytes = 0
 
   private readonly kernels: TrainKernels
+  /** Milliseconds that the clock can tell well enough. */
+  private readonly tellable = TELLABLE * clockStep()
 
   private constructor(private readonly context: Context) {
     // The loops stand in the training builds, so that nobody downloads them to run a model.
@@ -72,9 +77,8 @@ export class Peaks {
   timeOfFlops(flops: number, kernel: keyof typeof FLOPS = 'peak_madd'): number {
     // A fixed amount near a millisecond: long enough for the clock, short enough to stay in one mood of the machine.
     const iterations = Math.round(4e7 / FLOPS[kernel])
-    const start = performance.now()
-    this.kernels[kernel](iterations)
-    return ((performance.now() - start) * flops) / (iterations * FLOPS[kernel])
+    const ms = this.timeOf(1, () => this.kernels[kernel](iterations))
+    return (ms * flops) / (iterations * FLOPS[kernel])
   }
 
   /** Milliseconds to read `bytes` once, as often as a kernel that follows itself would. */
@@ -89,10 +93,17 @@ export class Peaks {
       context.bytes(this.buffer, size).fill(1)
       this.kernels.peak_read(this.buffer, size)
     }
-    const runs = Math.max(1, Math.ceil(16e6 / size))
+    return this.timeOf(Math.max(1, Math.ceil(16e6 / size)), () => this.kernels.peak_read(this.buffer, size))
+  }
+
+  /** Milliseconds of what is done `least` times, or as often as the clock needs to tell. */
+  private timeOf(least: number, work: () => void): number {
     const start = performance.now()
-    for (let i = 0; i < runs; i++) this.kernels.peak_read(this.buffer, size)
-    return (performance.now() - start) / runs
+    for (let times = 1; ; times++) {
+      work()
+      const ms = performance.now() - start
+      if (times >= least && ms >= this.tellable) return ms / times
+    }
   }
 
   dispose(): void {

@@ -3,6 +3,7 @@ import type { InferenceSession } from '../api/session.js'
 import { present } from '../core/errors.js'
 import { median } from '../core/table.js'
 import type { Feeds } from '../api/feeds.js'
+import { clockStep } from './clock-step.js'
 import { memoryMap } from './memory-map.js'
 import type { DeviceRates } from './peaks.js'
 import type { RunProfile } from './profile-file.js'
@@ -45,27 +46,12 @@ export async function profileRun(
   }
 }
 
-/**
- * Milliseconds: a clock of larger steps cannot time a node by one run. Browsers have steps of 0.1 and 1 ms against
- * attacks by timing.
- */
+/** Milliseconds: a clock of larger steps cannot time a node by one run. */
 const COARSE = 0.01
 /** The most runs whose times are averaged then, and the milliseconds they may take. */
 const [MOST_RUNS, BUDGET] = [5000, 1500]
 /** A run of so many steps of the clock is told well enough to be compared with others. */
 const TELLABLE = 50
-
-/** The smallest step that the clock makes here, in milliseconds. */
-function clockStep(): number {
-  let step = Infinity
-  for (let i = 0; i < 3; i++) {
-    const start = performance.now()
-    let now = start
-    while (now === start) now = performance.now()
-    step = Math.min(step, now - start)
-  }
-  return step
-}
 
 /** Times that a coarse clock has rounded up or down are right on the average. */
 function mean(times: readonly number[]): number {

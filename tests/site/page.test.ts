@@ -304,6 +304,52 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     }
   })
 
+  test.skipIf(!hasFirefox)('Firefox reads a number, describes a scene, profiles and measures', async () => {
+    const { tab, close } = await openFirefox()
+    try {
+      const said: string[] = []
+      tab.on('console', (message) => {
+        if (message.type() === 'error') said.push(message.text())
+      })
+      tab.on('pageerror', (error) => said.push(String(error)))
+      const press = async (name: string): Promise<void> => {
+        await textOf(tab, 'button', `^${name}`)
+        await tab.evaluate(
+          (name: string) =>
+            [...document.querySelectorAll('button')].find((button) => button.textContent?.startsWith(name))!.click(),
+          name,
+        )
+      }
+      await tab.goto(`${site.origin}#/picture`)
+      await press('Try a drawn number')
+      await textOf(tab, '.answer', '^(\\d+|No number was found\\.)$')
+      await tab.evaluate(() => {
+        const label = [...document.querySelectorAll('label')].find(({ textContent }) =>
+          textContent?.includes('Describe a drawn scene'),
+        )
+        label!.click()
+      })
+      await press('Draw a scene')
+      await textOf(tab, '.caption', '^“.*(circle|square|triangle|cross).*”$')
+      await tab.goto(`${site.origin}#/profile`)
+      await press('With and without graph passes')
+      await textOf(tab, 'h2, h3', '^B: house-numbers')
+      await tab.goto(`${site.origin}#/measure`)
+      await textOf(tab, 'button', '^Measure this device')
+      await tab.evaluate(() => document.querySelector<HTMLInputElement>('#peer')!.click())
+      await press('Measure this device')
+      await textOf(tab, 'p', '^Done\\.')
+      const figures = await tab.evaluate(() =>
+        [...document.querySelectorAll('.measured tbody td:nth-child(2)')].map(({ textContent }) => textContent ?? ''),
+      )
+      expect(figures.length).toBe(10)
+      for (const text of figures) expect(Number.parseFloat(text)).toBeGreaterThan(0)
+      expect(said).toEqual([])
+    } finally {
+      await close()
+    }
+  })
+
   test.skipIf(!hasAxe).each([
     ['draw', 'light', 1200],
     ['draw', 'dark', 390],
@@ -316,6 +362,9 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     const { page, done } = await openView(site, view, { width, scheme })
     await page.locator(`.view.${view} h1`).waitFor()
     expect(await violations(page)).toEqual([])
+    const link = (await page.locator('nav [aria-current]').boundingBox()) ?? { x: -1, width: 0 }
+    expect(link.x).toBeGreaterThanOrEqual(0)
+    expect(link.x + link.width).toBeLessThanOrEqual(width)
     // Nothing is wider than the window.
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
     await done()

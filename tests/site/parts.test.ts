@@ -1,8 +1,12 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import '../../src/node.js'
 import { Random } from '../../src/core/random.js'
+import { clockStep } from '../../src/inspect/clock-step.js'
+import { measureDevice } from '../../src/inspect/peaks.js'
 import { parseProfile } from '../../src/inspect/profile-file.js'
 import { digitImage, SIDE } from '../../site/src/digit-image.js'
 import { layOut, type Box } from '../../site/src/graph-layout.js'
+import { timesInTurns } from '../../site/src/turns.js'
 import { expectError } from '../support/expect-error.js'
 
 // Parts of the page that need no browser.
@@ -136,5 +140,38 @@ describe('a profile that is read', () => {
     '{"nodes":[{"node":"a","op":"b","kernel":"c","ms":1e999,"bytes":0}]}',
   ])('%s is refused', (text) => {
     expectError('E_PARSE', () => parseProfile(text, 'file.json'), /file\.json is no profile/)
+  })
+})
+
+describe('a clock of whole milliseconds, as Firefox has', () => {
+  /** Goes on by so much whenever it is looked at, and by what a run takes. */
+  let time = 0
+  const look = (ms: number) =>
+    vi.spyOn(performance, 'now').mockImplementation(() => {
+      time += ms
+      return Math.floor(time)
+    })
+  afterEach(() => vi.restoreAllMocks())
+
+  test('tells how large its steps are', () => {
+    look(0.1)
+    expect(clockStep()).toBe(1)
+  })
+
+  test('measures what the device can do', async () => {
+    look(1.5)
+    const { gflops, gbytes } = await measureDevice('simd')
+    // A call of a kernel takes as long as one look at the clock, which counts 39,999,960 operations and 48 MiB.
+    expect(Math.abs(gflops / (39_999_960 / 1.5e6) - 1)).toBeLessThan(0.1)
+    expect(Math.abs(gbytes / ((48 * 2 ** 20) / 1.5e6) - 1)).toBeLessThan(0.1)
+  })
+
+  test('tells runs in turns that are shorter than a step', async () => {
+    look(0.001)
+    const taking = (ms: number) => () => Promise.resolve((time += ms))
+    const [short, long] = await timesInTurns([taking(0.25), taking(30)], (rounds) => rounds < 3)
+    expect([short.length, long.length]).toEqual([3, 3])
+    for (const ms of short) expect(Math.abs(ms / 0.25 - 1)).toBeLessThan(0.06)
+    for (const ms of long) expect(Math.abs(ms - 30)).toBeLessThanOrEqual(1)
   })
 })
