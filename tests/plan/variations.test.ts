@@ -130,7 +130,12 @@ test('every length up to 200, in order and in none', async () => {
   expect(await sameAsAnew(graph, lengths.map(feeds))).toBeGreaterThan(190)
   const order = seeded(11)
   const mixed = lengths.map((past) => ({ past, at: order() })).sort((a, b) => a.at - b.at)
-  expect(await sameAsAnew(graph, mixed.map(({ past }) => feeds(past)))).toBeGreaterThan(100)
+  expect(
+    await sameAsAnew(
+      graph,
+      mixed.map(({ past }) => feeds(past)),
+    ),
+  ).toBeGreaterThan(100)
 }, 120_000)
 
 test('of a past that grows, one layer is planned for all that are like it', async () => {
