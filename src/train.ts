@@ -16,7 +16,8 @@
 import './train-node.js'
 
 export { grad } from './autograd/gradients.js'
-export { Device, type DeviceOptions } from './autograd/device.js'
+export { Device } from './autograd/device.js'
+export type { DeviceOptions } from './autograd/device-options.js'
 export type { NonFinite } from './autograd/backward.js'
 export type { NestedList } from './autograd/from-javascript.js'
 export { Parameter, Variable, type BackwardOptions, type ParameterOptions } from './autograd/variable.js'

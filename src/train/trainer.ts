@@ -1,16 +1,24 @@
 import { checkArguments } from '../core/arguments.js'
 import type { Fields } from '../data/dataset.js'
-import type { LoaderState } from '../data/loader.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Module } from '../nn/module.js'
 import * as F from '../nn/functional.js'
-import { clipGradNorm, gradNorm, scaleGradients, type OptimizerState } from '../optim/optimizer.js'
-import type { RandomState } from '../core/random.js'
+import { clipGradNorm, gradNorm, scaleGradients } from '../optim/optimizer.js'
 import type { Tensor } from '../api/tensor.js'
 import { lockFolder } from '../platform/run-lock.js'
 import { AverageWeights } from './averages.js'
 import { epochsOf, type Batches, type EpochSource } from './batches.js'
 import type { Checkpoints } from './checkpoints/checkpoint-file.js'
+import {
+  AVERAGE,
+  BEST,
+  MODEL,
+  noWindow,
+  OPTIMIZER,
+  prefixedMap,
+  withoutPrefix,
+  type RunState,
+} from './checkpoints/run-state.js'
 import { measure, measuresOf, type Evaluation } from './evaluate.js'
 import { checkFitOptions, type FitOptions, type FitResult } from './fit-options.js'
 import { Pace } from '../core/pace.js'
@@ -19,40 +27,7 @@ import { metricText, ProgressBar } from './progress.js'
 import { ListLog, type RunLog } from './run-log.js'
 import { StopSignals } from './stop-signals.js'
 import { argmaxRows, examplesIn, judge, onDevice, resolveTask, totalLoss, type ResolvedTask } from './task.js'
-import { higherIsBetter, Watch, type WatchState } from './watch.js'
-
-/** Sums since the last record. */
-interface Window {
-  examples: number
-  loss: number
-  right: number
-  /** Labels that counted. */
-  labels?: number
-  gradNorm?: number
-  steps?: number
-}
-
-/** What a checkpoint keeps besides tensors. */
-interface RunState {
-  readonly loader: LoaderState
-  readonly random: RandomState
-  readonly optimizer: OptimizerState['settings']
-  /** The names of the optimiser's parameters, in its order: its moments go by their places. */
-  readonly learned?: readonly string[]
-  readonly schedule: number | null
-  readonly window: Window
-  readonly firstEpoch?: number
-  readonly averages?: number
-  readonly best?: WatchState
-  readonly bestValidation?: Evaluation | null
-  readonly stopping?: WatchState
-}
-
-const MODEL = 'model.'
-const OPTIMIZER = 'optimizer.'
-const AVERAGE = 'average.'
-const BEST = 'best.'
-const noWindow = (): Window => ({ examples: 0, loss: 0, right: 0, labels: 0, gradNorm: 0, steps: 0 })
+import { higherIsBetter, Watch } from './watch.js'
 
 type Stopped = FitResult['stopped']
 
@@ -492,14 +467,4 @@ export class Trainer {
 
 function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]))
-}
-
-function prefixedMap<T>(prefix: string, map: ReadonlyMap<string, T>): [string, T][] {
-  return [...map].map(([name, value]) => [prefix + name, value])
-}
-
-function withoutPrefix<T>(prefix: string, map: ReadonlyMap<string, T>): Map<string, T> {
-  return new Map(
-    [...map].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])),
-  )
 }
