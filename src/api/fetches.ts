@@ -3,7 +3,8 @@ import type { HostTensor } from '../core/host.js'
 import type { Value } from '../ir/graph.js'
 import { checkElements, type Feeds } from './feeds.js'
 import { checkRunOptions, type RunOptions } from './session-options.js'
-import { checkTensor, isTensorLike, type ModelValue, type TensorLike } from './value.js'
+import { writeBack } from './tensor.js'
+import { checkTensor, hostOf, isTensorLike, type ModelValue, type TensorLike } from './value.js'
 
 /** Names of values to fetch, or tensors for the results to be written to (null: make one). */
 export type Fetches = readonly string[] | Readonly<Record<string, ModelValue>>
@@ -52,13 +53,30 @@ export function givenTensors(
   fetches: ReadonlyMap<Value, HostTensor | undefined>,
   lenient: boolean | undefined,
 ): Map<Value, HostTensor> {
-  const given = new Map<Value, HostTensor>()
+  const found = new Map<Value, HostTensor>()
   for (const [value, tensor] of fetches) {
     if (!tensor) continue
     checkElements(value.name, tensor)
     // Shapes of outputs are declared wrongly in many files, which run nevertheless.
     if (value.declared && !lenient) checkTensor(value.name, tensor, { ...value.declared, shape: undefined })
-    given.set(value, tensor)
+    found.set(value, tensor)
   }
-  return given
+  return found
+}
+
+/** The users' tensors that results are written to, by what the library writes through. */
+const given = new WeakMap<HostTensor, TensorLike>()
+
+/** What results for a user's tensor are written through. */
+export function storageOf(tensor: TensorLike, name: string): HostTensor {
+  const host = hostOf(tensor, name)
+  given.set(host, tensor)
+  return host
+}
+
+/** The user's tensor again, with the result in it; undefined for what is none's. */
+export function givenBack(host: HostTensor | undefined): TensorLike | undefined {
+  const tensor = host && given.get(host)
+  if (tensor) writeBack(tensor, host)
+  return tensor
 }

@@ -15,7 +15,7 @@ import { constantBytes, WeightStore } from '../plan/weights.js'
 import { bindInput, BoundTensor, placeOf } from './bound-tensor.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
 import { acceptFeeds, downloaded, fed, settle, type Feeds } from './feeds.js'
-import { givenTensors, readArguments, type Fetches } from './fetches.js'
+import { givenBack, givenTensors, readArguments, storageOf, type Fetches } from './fetches.js'
 import { lateParts } from './late-parts.js'
 import { loadModel } from './load/load-model.js'
 import type { Common } from './load/make-program.js'
@@ -23,7 +23,7 @@ import { Programs } from './load/programs.js'
 import type { Prepared } from './load/prepared.js'
 import type * as ort from './ort-types.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
-import { SessionBase } from './session-base.js'
+import { SessionBase, type SessionMemory } from './session-base.js'
 import {
   checkSessionOptions,
   ignoredOptions,
@@ -32,25 +32,9 @@ import {
   type SessionOptions,
 } from './session-options.js'
 import { stateNames } from './state-pairs.js'
-import { writeBack, type Tensor } from './tensor.js'
+import type { Tensor } from './tensor.js'
 import type { GlobalType } from './tensor-types.js'
-import { hostOf, isElsewhere, metadataOf, publishValue, type TensorLike, type ValueMetadata } from './value.js'
-
-/** Bytes of WebAssembly memory a session holds. */
-export interface SessionMemory {
-  /** Constants, in whatever form the kernels read them. */
-  readonly weights: number
-  /** Inputs, outputs and intermediate values. */
-  readonly arena: number
-  /** The most that one node uses besides its values; part of `arena`. */
-  readonly scratch: number
-  /** What is kept from one run to the next, room to grow included. */
-  readonly states: number
-  /** What threads add: scratch for each but the first. */
-  readonly threads: number
-  /** The most that was ever allocated at one time, packing included. */
-  readonly peak: number
-}
+import { isElsewhere, metadataOf, publishValue, type ValueMetadata } from './value.js'
 
 /** The types of onnxruntime-common by their names. */
 // oxlint-disable-next-line typescript/no-namespace -- the form of onnxruntime-common's types
@@ -473,20 +457,8 @@ export class InferenceSession extends SessionBase {
       }
     // Not by assignment: a model may call an output "__proto__".
     return Object.fromEntries(
-      Array.from(results, ([value, result]) => [
-        value.name,
-        this.pinnedResult(into.get(value)) ?? publishValue(result),
-      ]),
+      Array.from(results, ([value, result]) => [value.name, givenBack(into.get(value)) ?? publishValue(result)]),
     ) as Record<string, Tensor>
-  }
-
-  /** The user's tensors that results are written to, by the view that the library writes through. */
-  private readonly pinned = new WeakMap<HostTensor, TensorLike>()
-
-  private pinnedResult(host: HostTensor | undefined): TensorLike | undefined {
-    const tensor = host && this.pinned.get(host)
-    if (tensor) writeBack(tensor, host)
-    return tensor
   }
 
   private arguments(
@@ -499,9 +471,7 @@ export class InferenceSession extends SessionBase {
     const fetches = new Map<Value, HostTensor | undefined>()
     if (!fetched) for (const value of this.standard) fetches.set(value, undefined)
     for (const [name, tensor] of fetched ?? []) {
-      const host = tensor ? hostOf(tensor, name) : undefined
-      if (host && tensor) this.pinned.set(host, tensor)
-      fetches.set(this.valueNamed(name), host)
+      fetches.set(this.valueNamed(name), tensor ? storageOf(tensor, name) : undefined)
     }
     return { fetches, options }
   }
