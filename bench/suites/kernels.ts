@@ -94,6 +94,19 @@ export function matmul(group: string, m: number, n: number, k: number): Work {
   })
 }
 
+/** A product of two inputs: the right side is another at every run. */
+export function matmulOfInputs(group: string, m: number, n: number, k: number): Work {
+  const inputs = { a: [m, k], b: [k, n] }
+  return {
+    suite: 'kernels',
+    group,
+    name: `MatMul ${m}×${k}×${n} of two inputs`,
+    model: model({ inputs, outputs: ['y'], nodes: [node('MatMul', ['a', 'b'], ['y'])] }),
+    feeds: feedsOf(inputs, -1, 1),
+    flops: 2 * m * n * k,
+  }
+}
+
 export interface ConvSpec {
   readonly c: number
   readonly k: number

@@ -1,4 +1,4 @@
-import { conv, integerConv, matmul, staticConv } from '../suites/kernels.js'
+import { conv, integerConv, matmul, matmulOfInputs, staticConv } from '../suites/kernels.js'
 import { attentionOp, recurrent } from '../suites/sequence.js'
 import { fewBits } from '../suites/quantized.js'
 import type { Work } from '../work.js'
@@ -56,7 +56,8 @@ function* convolutions(): Generator<Make> {
 
 /** Rows around the threshold of src/ops/matmul/variants.ts. */
 function* products(): Generator<Make> {
-  for (const m of [1, 2, 3, 4, 5, 8]) for (const n of [64, 512, 1024]) yield () => matmul('rows', m, n, n)
+  for (const product of [matmul, matmulOfInputs])
+    for (const m of [1, 2, 3, 4, 5, 8]) for (const n of [64, 512, 1024]) yield () => product('rows', m, n, n)
 }
 
 /** Sizes around the threshold of src/ops/rnn/variants.ts: weights of 16 kB to 16 MB. */

@@ -109,3 +109,21 @@ test('commands of the bench, and the variants that they name', () => {
   expect(wrong).toEqual([])
   expect(commands).toBeGreaterThan(40)
 })
+
+test('what says which variant runs where names all of them, and thresholds as they are', () => {
+  const pages = ['depthwise', 'gemm', 'variants'].map((page) => read(`docs/performance/${page}.md`)).join('\n')
+  const wrong: string[] = []
+  let thresholds = 0
+  for (const family of ['conv', 'matmul', 'attention', 'rnn', 'quantize']) {
+    const source = read(`src/ops/${family}/variants.ts`)
+    for (const [, name, value] of source.matchAll(/^(?:export )?const ([A-Z_]+) = (.*)$/gm)) {
+      thresholds++
+      if (!pages.includes(`\`${name}\` (${value})`)) wrong.push(`${name} is ${value}`)
+    }
+    const names = source.matchAll(/^ +name: '([\w/]+)'|^ {2}\{ name: '([\w/]+)'/gm)
+    for (const [, one, other] of names)
+      if (!pages.includes(`\`${one ?? other}\``)) wrong.push(`${family}/${one ?? other}`)
+  }
+  expect(wrong).toEqual([])
+  expect(thresholds).toBeGreaterThan(8)
+})
