@@ -37,6 +37,7 @@ function run(chosen: readonly string[]): number {
     ...chosen.map((family) => `tests/kernels/${family}/`).filter((folder) => existsSync(folder)),
     ...chosen.flatMap((family) => besides[family] ?? []),
     'tests/ops/ops.test.ts',
+    'tests/ops/memory-orders.test.ts',
     ...(chosen.some((family) => !noGradients.includes(family) && kernelsOf(family, ['train']).length > 0)
       ? ['tests/ops/gradients.test.ts']
       : []),
