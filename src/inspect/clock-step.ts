@@ -1,6 +1,6 @@
 /**
- * The smallest step that the clock makes here, in milliseconds: in browsers 0.1 or 1, against attacks by timing. What is
- * shorter cannot be timed by itself.
+ * The smallest step that the clock makes here, in milliseconds: in browsers 0.1 or 1, against attacks by timing. What
+ * is shorter cannot be timed by itself.
  */
 export function clockStep(): number {
   let step = Infinity
