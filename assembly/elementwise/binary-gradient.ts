@@ -1,6 +1,6 @@
 // Gradients of functions of two elements that take more than products and quotients. Operands are as long as the
 // result: what was broadcast has been spread out before, and is added up afterwards.
-import { BINARY_MAX, BINARY_MIN, BINARY_POW, BINARY_PRELU } from "../abi/codes";
+import { BINARY_MAX, BINARY_POW, BINARY_PRELU } from "../abi/codes";
 import { load_some, log, store_some } from "../lib/simd";
 import { binary_f32 } from "./binary";
 

@@ -2,7 +2,7 @@
 //
 // An epilogue (epilogue_q8) says what becomes of the sums of n columns: vectors of constants, then for every column up
 // to a multiple of eight the bias, the scale and the offset.
-import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32 } from "../abi/codes";
+import { INTEGER_BYTES, INTEGER_FLOAT32 } from "../abi/codes";
 import { store_some } from "./lanes";
 
 /** Columns of a packed panel. */

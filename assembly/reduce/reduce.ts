@@ -25,7 +25,7 @@ import { exp_bounded, load_some, log, max_lanes, min_lanes, store_some, sum_lane
     return f32x4.mul(d, d);
   }
 }
-@unmanaged export class Magnitude {
+@unmanaged class Magnitude {
   // @ts-ignore: decorator
   @inline of(x: v128, shift: v128): v128 { return f32x4.abs(x); }
 }
@@ -100,7 +100,7 @@ export function max_of(x: usize, n: i32): f32 {
 }
 
 /** Smallest of `n` contiguous elements, NaN if one is NaN, +∞ if there are none. */
-export function min_of(x: usize, n: i32): f32 {
+function min_of(x: usize, n: i32): f32 {
   let m = f32x4.splat(Infinity);
   for (; n >= 4; n -= 4) {
     m = f32x4.min(m, v128.load(x));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { deadIn } from '../../scripts/kernel-lint.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -74,4 +75,22 @@ test('a file that nobody imports is found, in tests as in src', () => {
 test('a dependency that nobody imports is found', () => {
   write('package.json', '{ "name": "small", "type": "module", "devDependencies": { "left-over": "1" } }')
   expect(found()).toEqual({ code: 1, names: ['left-over'] })
+})
+
+test('kernels: what is imported and not used, and exports that no other file imports, are found', () => {
+  const files = new Map([
+    ['assembly/abi/inference.ts', 'export { scale_f32 } from "../matmul/scale";\n'],
+    [
+      'assembly/matmul/scale.ts',
+      'import { madd as fused, splat } from "../lib/simd";\n' +
+        '// No splat is wanted here.\nexport function scale_f32(): void {\n  fused();\n}\nexport function alone(): void {}\n',
+    ],
+    ['assembly/lib/simd.ts', 'export function madd(): void {}\nexport function splat(): void {}\n'],
+    ['assembly/generated/tiles.ts', 'export function put(): void {}\nexport function tile(): void {\n  put();\n}\n'],
+  ])
+  expect(deadIn(files)).toEqual([
+    'assembly/matmul/scale.ts: splat is imported and not used',
+    'assembly/matmul/scale.ts: alone is exported and imported by nobody',
+    'assembly/generated/tiles.ts: tile is exported and imported by nobody',
+  ])
 })
