@@ -37,7 +37,7 @@ const kinds = {
 } as const satisfies Record<string, readonly [string, (value: unknown) => boolean]>
 
 type Base = keyof typeof kinds
-/** What an argument must be; "?" after it: or left out. */
+/** The kind that an argument must have; with "?" after it, it may be left out. */
 export type Kind = Base | `${Base}|${Base}` | `${Base}?` | `${Base}|${Base}?`
 /** What an object of options may have. */
 export type OptionKinds = Readonly<Record<string, Kind | 'any'>>
@@ -51,8 +51,8 @@ interface Test {
 const tests = new Map<string, Test>()
 
 /**
- * Holds the arguments of a public function to what their types say, for callers whom no compiler has told: a wrong one
- * is named, never a TypeError from somewhere inside, and an option that nobody would look at is refused.
+ * Checks the arguments of a public function against their types, for callers without a compiler: a wrong one is named
+ * instead of causing a TypeError somewhere inside, and unknown options are refused.
  *
  * @param what - the function, or the class that is made.
  * @param given - the arguments by their names.

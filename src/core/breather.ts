@@ -8,7 +8,9 @@ const YIELD_MS = 50
 export class Breather {
   private last = now()
 
-  /** Whether it is time: to ask before {@link breathe} where a generator for nothing would be felt. */
+  /**
+   * Whether it is time to yield. Ask before {@link breathe} where making a generator every time would cost too much.
+   */
   get due(): boolean {
     return now() - this.last >= YIELD_MS
   }

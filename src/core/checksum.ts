@@ -3,7 +3,7 @@ const P2 = 0x85ebca77
 const TURN = 13
 const LANES = 16
 
-/** So many bytes at a time: an engine takes the quick version of a kernel, once it has it, at the next call. */
+/** Bytes per call: an engine switches to the optimised version of a kernel only when the kernel is called again. */
 const PIECE = 2 ** 16
 
 /**

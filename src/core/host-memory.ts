@@ -95,7 +95,7 @@ export class HostMemory {
     if (!known || --known.users > 0) return
     this.held.delete(value)
     add(this.sum, known.size, -1)
-    // Of nothing nothing is left, whatever was counted: a size that is no number must not stay for ever.
+    // When nothing is held the count is 0 again, whatever was added: a size that is NaN must not stay for ever.
     if (this.held.size === 0) for (const size of [this.sum, this.counted]) size.buffers = size.heap = 0
   }
 

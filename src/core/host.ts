@@ -76,7 +76,7 @@ export function hostTensor(dtype: DType, shape: Shape, data: HostData): HostTens
   return { dtype, shape, data }
 }
 
-/** How the elements of tensors are written that are made when they are wanted. */
+/** What writes the elements of tensors that are made only when they are wanted. */
 const writers = new WeakMap<HostTensor, (into: TypedArray) => void>()
 
 /**

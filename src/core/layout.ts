@@ -12,7 +12,7 @@ export function identityOrder(rank: number): Order {
   return (identities[rank] ??= Array.from({ length: rank }, (_, axis) => axis))
 }
 
-/** The planner asks for them all the time. */
+/** Kept, because the planner asks for them all the time. */
 const identities: Order[] = []
 
 /** N, spatial axes …, C. */

@@ -2,7 +2,7 @@ import { LanewiseError } from './errors.js'
 import { tagOf } from './realm.js'
 
 /**
- * Refuses what nobody would look at: a misspelt option has no effect, and that is not said by anything.
+ * Refuses unknown options: a misspelt one would have no effect, and nothing would say so.
  *
  * @throws LanewiseError `E_VALUE` naming the option and those there are.
  */

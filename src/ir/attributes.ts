@@ -162,7 +162,7 @@ function convert(name: string, { kind, exact: keep }: AttributeSpec<unknown>, gi
   return given.value
 }
 
-/** The ends of int64, as far as which files say that something goes when it goes as far as it can. */
+/** The ends of int64, which in files mean "as far as there is". */
 const ends = [2n ** 63n - 1n, -(2n ** 63n) + 1n, -(2n ** 63n)]
 
 function safeNumber(name: string, value: bigint): number {

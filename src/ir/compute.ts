@@ -5,8 +5,8 @@ import { formatShape, sameShape } from '../core/shape.js'
 import { withRule, type ComputeContext, type OpDefinition, type TensorType } from './op.js'
 
 /**
- * Runs an operator's plain TypeScript version and holds it to what its `infer` has promised: memory of that size is
- * waiting for the results.
+ * Runs an operator's plain TypeScript version and checks the results against what its `infer` has promised: memory of
+ * that size is reserved for them.
  *
  * @param wanted - the outputs that the node names, what is not wanted need not be made; by default whatever was made.
  * @throws LanewiseError `E_TENSOR` for anything but tensors of the promised types, `E_UNSUPPORTED` for an output that

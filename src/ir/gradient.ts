@@ -114,9 +114,9 @@ export interface GradientEmitter<A> extends KernelEmitter {
 const known = new Map<OpDefinition, Gradient>()
 
 /**
- * The operator of a gradient, which is known from then on. Called where operators are named that something applies, so
- * that an app carries the gradients of those alone that it can apply; without effects as far as bundlers are concerned,
- * since nobody can miss the gradient of an operator that is nowhere.
+ * Registers a gradient and returns its operator. Called where layers and functions name the operators that they apply,
+ * so that an app carries the gradients of those alone. Bundlers may drop the call with its result: without the operator
+ * nobody needs its gradient.
  */
 export function withGradient<A>(gradient: Gradient<A>): OpDefinition {
   registerGradients([gradient])

@@ -111,7 +111,7 @@ export function isValue(given: unknown): given is Value {
   return Object.keys(given).every((key) => key === 'name' || key === 'declared' || key === 'constant')
 }
 
-/** Nodes and graphs never change, and most of them are in every plan of a model: what follows from them is kept. */
+/** What follows from a node or a graph is kept: they never change, and most of them are in every plan of a model. */
 const read = new WeakMap<Node, readonly Value[]>()
 const usesOfGraphs = new WeakMap<Graph, Uses>()
 

@@ -35,9 +35,9 @@ interface Given {
 }
 
 /**
- * What was found out of the values and nodes of a graph the last time. With a longer past or another batch most nodes
- * of a model still have the inputs that they had: what is found again is the same object, so that whether it has
- * changed is seen at a glance.
+ * What inference found for the values and nodes of a graph the last time. With a longer past or another batch most
+ * nodes of a model still have the same inputs: what is found again is the same object, so that comparing objects tells
+ * whether it has changed.
  */
 export class InferenceMemory {
   private readonly values = new WeakMap<Value, Inferred>()

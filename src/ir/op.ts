@@ -320,8 +320,8 @@ function finished(work: Work): readonly HostTensor[] {
 }
 
 /**
- * Holds whoever makes a node to what the definition says of its inputs, so that operators need not look for themselves.
- * An input that is undefined or '' is left out.
+ * Checks the inputs of a node against the definition of its operator, so that operators need not do it themselves. An
+ * input that is undefined or '' is left out.
  * @throws LanewiseError `E_GRAPH` if there are too few or too many, or a required one is left out.
  */
 export function checkInputs(
@@ -340,7 +340,7 @@ export function checkInputs(
 }
 
 /**
- * Holds whoever builds a node to the number of outputs that the operator can have.
+ * Checks that an operator can have as many outputs as a node names.
  * @throws LanewiseError `E_GRAPH` for another number, or none at all.
  */
 export function checkOutputs(

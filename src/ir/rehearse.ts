@@ -46,9 +46,9 @@ function promoted(dtype: DType | undefined): DType | undefined {
 }
 
 /**
- * Has a node refuse what it would at every run: what it says before it reads an element that is not known follows from
- * types, shapes and attributes alone. The operators' own checks serve, wherever they stand. Those of a user's operator
- * are not heard: it is given copies, and nothing can be copied that is not known.
+ * Makes a node throw what it would throw at every run: an error that comes before an unknown element is read follows
+ * from types, shapes and attributes alone. The operator's own plain version is run for that, so its checks may stand
+ * anywhere. Operators of users are left out: they are given copies, and unknown elements cannot be copied.
  *
  * @param outputs - types of the outputs; none if they depend on elements.
  * @throws LanewiseError what the operator says.

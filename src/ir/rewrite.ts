@@ -12,7 +12,7 @@ export class Rewriter {
     this.uses = usesOf(graph)
   }
 
-  /** The last node that was put down as making a value, whether or not it still stands. */
+  /** The node last recorded as making a value, even if it has been removed since. */
   maker(value: Value): Node | undefined {
     return this.made.get(value) ?? this.uses.producer.get(value)
   }
@@ -38,7 +38,7 @@ export class Rewriter {
     )
   }
 
-  /** Whether the node still stands. */
+  /** Whether the node has not been removed. */
   stands(node: Node): boolean {
     return !this.replaced.has(node)
   }

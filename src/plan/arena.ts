@@ -8,7 +8,7 @@ export interface ArenaBlock extends Block {
   offset: number | undefined
   first: number
   last: number
-  /** The block whose place it takes, in a plan that was made of another (variations.ts). */
+  /** In a plan that was derived from another (variations.ts), the block of that one whose place it takes. */
   home?: ArenaBlock
 }
 
@@ -41,7 +41,9 @@ const isPlaced = (block: ArenaBlock): block is ArenaBlock & { offset: number } =
 
 /** Above this many blocks the quadratic search below would take seconds; then blocks are placed in order of time. */
 const QUADRATIC = 4000
-/** With more than this many alive at a time no gap is looked for among them either: the next block goes to the end. */
+/**
+ * With more than this many alive at a time gaps between them are not searched, either: the next block goes to the end.
+ */
 const WIDE = 1000
 
 /**

@@ -1,5 +1,5 @@
-// The bodies of control-flow nodes: programs of their own, and those that run over and over with what they carry where
-// it is.
+// The bodies of control-flow nodes, each a program of its own. The body of a loop keeps the numbers that it carries
+// where they lie in memory.
 import type { Context } from '../../bindings/context.js'
 import type { TypedArray } from '../core/dtype.js'
 import { present } from '../core/errors.js'
@@ -47,7 +47,7 @@ export class Bodies {
     for (const { program } of this.loops.values()) yield program
   }
 
-  /** What one node runs its bodies by. */
+  /** The function by which one node runs its bodies. */
   runnerOf(outer: Outer, { signal, profile }: RunControl): RunBody {
     const control = { signal, profile }
     return Object.assign((body: Graph, given: readonly HostValue[]) => this.run(body, given, outer, control), {
@@ -83,7 +83,7 @@ export class Bodies {
     return loop
   }
 
-  /** No body runs: large values that loops have carried make room. */
+  /** Frees large values that loops have carried; for when no body runs. */
   rest(): void {
     for (const { states } of this.loops.values()) states.giveUp(IDLE_BYTES)
   }
@@ -143,7 +143,7 @@ class Loop {
     const pairs = new Map<Value, Value | undefined>()
     for (const value of this.captured) if (kernels.has(value)) pairs.set(value, undefined)
     for (const { input, output } of kept) pairs.set(body.inputs[input], body.outputs[output])
-    // What a body declares of its inputs often holds for the first time only.
+    // The shapes that a body declares for its inputs often hold in the first iteration only.
     this.states = new States(context, pairs, false)
     this.program = make({ ...body, inputs: [...body.inputs, ...this.captured] }, this.states)
   }
@@ -173,9 +173,9 @@ class Loop {
     const handedOn = carried.filter(({ input }) => handed.has(input)).map((one) => [one.input, one] as const)
     const runControl = { ...control, fetched, lent: true }
     const simple = handedOn.length === 0 && !control.signal && !control.profile
-    // What was carried first is not the loop's.
+    // The values of the first iteration are the caller's, and not dropped.
     let times = 0
-    // What is fed is read before the next time.
+    // One map serves all iterations: each reads it before the next one writes.
     const feeds = new Map(around)
     return {
       *run(given) {

@@ -2,8 +2,8 @@
 export type Kernel = (...args: number[]) => unknown
 
 /**
- * Calls by their number of arguments. Each holds those alone, and nothing of others: plans that are kept hold thousands
- * of them.
+ * What makes calls, by their number of arguments. A call holds its own arguments and nothing else: plans that are kept
+ * hold thousands of calls.
  */
 const binders: readonly ((f: Kernel, ...args: number[]) => () => void)[] = [
   (f) => () => void f(),

@@ -52,7 +52,8 @@ export function unbound(segment: Segment, variations?: Variations): Bound {
 }
 
 /**
- * Whether calls are still bound to what there is. By numbers: asked before every run, for which nothing is to be made.
+ * Whether calls are still bound to the memory as it is. Compares numbers only: it is asked before every run, and a run
+ * allocates nothing.
  */
 function stands(bound: Binding, generation: number, arena: number, moves: number, epoch: number): boolean {
   return bound.generation === generation && bound.arena === arena && bound.moves === moves && bound.epoch === epoch
@@ -93,7 +94,7 @@ export class Executor {
     const binding = { generation, arena, moves, epoch }
     const base = variations && segment.changed ? this.bindBase(variations, binding) : undefined
     for (const block of segment.blocks) {
-      // What no step touches has no place.
+      // A block that no step touches has been given no place.
       const { offset } = block.home ?? block
       if (offset !== undefined) block.base = this.arena + offset
     }
@@ -106,7 +107,7 @@ export class Executor {
     Object.assign(prepared, binding, { calls })
   }
 
-  /** The calls that all that are made of a plan share with it. */
+  /** The calls that a plan shares with all plans derived from it. */
   private bindBase(variations: Variations, binding: Binding): readonly (() => void)[] {
     const bound = this.bases.get(variations)
     const { generation, arena, moves, epoch } = binding

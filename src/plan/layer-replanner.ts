@@ -1,4 +1,4 @@
-// One layer planned again, and the others given what it got.
+// Plans one layer again and gives its result to the layers that are like it.
 import type { Value } from '../ir/graph.js'
 import { usedBy } from '../ir/graph.js'
 import type { Block } from '../ir/emitter.js'

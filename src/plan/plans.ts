@@ -1,4 +1,4 @@
-// Plans that are kept, and those that are made of others: for inputs that differ from what came before in sizes alone.
+// The plans that are kept, and those that are derived from others, for inputs of which only the sizes are new.
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import type { Value } from '../ir/graph.js'
 import type { TensorType } from '../ir/op.js'
@@ -28,7 +28,7 @@ const VARIED_BYTES = 2 ** 24
 const VARIED_PART = 1 / 16
 /** Sets of inputs that differ in sizes alone, for which such plans are made. */
 const FAMILIES = 4
-/** So often in a row a plan may turn out to be one of its own before that is no longer looked for. */
+/** After so many plans in a row that could not be derived, it is no longer tried. */
 const FAILURES = 8
 
 /** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
@@ -80,7 +80,7 @@ export function readLater({ sources, state }: Segment): Set<Value> {
   return values
 }
 
-/** What makes plans of others: loaded when inputs come in a second size, and done without until it is there. */
+/** The code that derives plans: loaded when inputs come in a second size; until it is there, plans are made anew. */
 let maker: typeof import('./variations.js') | undefined
 let loading: Promise<void> | undefined
 

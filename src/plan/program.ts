@@ -101,8 +101,8 @@ export class Program {
   }
 
   /**
-   * Has every node whose inputs are of known types say what it refuses whatever their elements are, beyond what depends
-   * on data, too.
+   * Makes every node whose inputs have known types throw what it would throw whatever their elements are, also after
+   * nodes whose results depend on data.
    *
    * @throws LanewiseError what the first of them says.
    */
@@ -285,7 +285,7 @@ export class Program {
   }
 
   /**
-   * Storage for results is held to their types while nothing has been touched yet, as far as these are known.
+   * Checks storage for results against the types of these, as far as they are known, before anything is written.
    *
    * @param segment - the plan, if there is one.
    * @throws LanewiseError `E_TENSOR` for storage of another type or shape.
@@ -339,13 +339,13 @@ export class Program {
       family += `${mark}state ${dtype}${shape.length};`
     }
     const prepared = this.entries.get(key) ?? this.families.get(key) ?? this.vary(key, family, types, known, places)
-    // Never one that has been dropped: whatever is planned next takes its place, or empties it.
+    // This is never a plan that has been dropped: whatever is planned next is remembered instead, or nothing is.
     const simple = this.keyed.size === 0 && [...given.values()].every((type) => type)
     this.last = simple ? { feeds: given as ReadonlyMap<Value, TensorType>, changes, prepared } : undefined
     return prepared
   }
 
-  /** A plan for inputs that had none: made of one for other sizes, if that leads there. */
+  /** A plan for inputs that have none yet: derived from one for other sizes if that is possible. */
   private vary(
     key: string,
     familyKey: string,
@@ -360,7 +360,7 @@ export class Program {
     return varied
   }
 
-  /** @param family - those that others may be made of this plan for. */
+  /** @param family - the one that the plan founds, if others may be derived from it. */
   private planAnew(
     key: string,
     types: Map<Value, TensorType | undefined>,
@@ -472,7 +472,10 @@ export class Program {
   }
 }
 
-/** Whether a value can be read where it lies after a run: what is a state is about to become what it is next. */
+/**
+ * Whether a value can be read where it lies after a run; not that of a state, whose next value is about to be written
+ * there.
+ */
 function isLent(source: Source): source is Source & { readonly placed: Placed } {
   return 'placed' in source && !isStateBlock(source.placed.at.block)
 }
