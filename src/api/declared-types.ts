@@ -1,7 +1,7 @@
 import { makeData, type DType } from '../core/dtype.js'
 import { log, type LogLevel } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
-import { isHostTensor, type HostValue } from '../core/host.js'
+import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import { formatShape } from '../core/shape.js'
 import { formatDeclared, type Value } from '../ir/graph.js'
 import type { Inferred } from '../ir/infer.js'
@@ -22,6 +22,7 @@ export function checkTypes(program: Program, hasStates: boolean, level: LogLevel
   const types = new Map<Value, TensorType>()
   const open: [Value, DType][] = []
   const settled = new Map<Value, TensorType>()
+  const scalars: [Value, DType][] = []
   for (const value of inputs) {
     const { kind, dtype, shape } = value.declared ?? {}
     if (kind !== 'tensor' || !dtype || !shape) {
@@ -31,7 +32,8 @@ export function checkTypes(program: Program, hasStates: boolean, level: LogLevel
     const type = { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : 1)) }
     types.set(value, type)
     // No axes may mean that the file does not know them.
-    if (shape.length > 0 && shape.every((axis) => typeof axis === 'number')) settled.set(value, type)
+    if (shape.length === 0) scalars.push([value, dtype])
+    else if (shape.every((axis) => typeof axis === 'number')) settled.set(value, type)
   }
   const fixed = settled.size === inputs.length
   const found = open.length > 0 ? inferForSomeRank(program, types, open) : program.infer(types)
@@ -53,12 +55,50 @@ export function checkTypes(program: Program, hasStates: boolean, level: LogLevel
     log('warning', message, level)
     agree = false
   }
-  if (fixed && !hasStates)
-    program.prepare(
-      new Map(Array.from(types, ([value, { dtype, shape }]) => [value, { dtype, shape, data: makeData(dtype, 0) }])),
-    )
-  if (settled.size > 0 && !hasStates) program.rehearse(settled)
+  if (hasStates) return agree
+  const tryOut = (given: ReadonlyMap<Value, TensorType>) => {
+    if (given.size === inputs.length) program.prepare(withoutElements(given))
+    if (given.size > 0) program.rehearse(given)
+  }
+  tryOut(settled)
+  if (scalars.length > 0) tryScalars(tryOut, settled, scalars)
   return agree
+}
+
+function withoutElements(types: ReadonlyMap<Value, TensorType>): Map<Value, HostTensor> {
+  return new Map(Array.from(types, ([value, { dtype, shape }]) => [value, { dtype, shape, data: makeData(dtype, 0) }]))
+}
+
+/** Axes that are tried for an input that is declared without any. */
+const MOST_AXES = 5
+
+/**
+ * Inputs that are declared without axes are numbers, of which there may be one in a list as well, where the file knows
+ * the axes of another input; otherwise it may know nothing of shapes, and only what types decide is decided.
+ *
+ * @throws LanewiseError what a node refuses whatever axes they have.
+ */
+function tryScalars(
+  tryOut: (given: ReadonlyMap<Value, TensorType>) => void,
+  settled: ReadonlyMap<Value, TensorType>,
+  scalars: readonly (readonly [Value, DType])[],
+): void {
+  let first: LanewiseError | undefined
+  for (let rank = 0; rank <= MOST_AXES; rank++) {
+    const shape = Array<number>(rank).fill(1)
+    try {
+      tryOut(new Map([...settled, ...scalars.map(([value, dtype]): [Value, TensorType] => [value, { dtype, shape }])]))
+      return
+    } catch (error) {
+      if (!(error instanceof LanewiseError)) throw error
+      first ??= error
+      if (error.code !== first.code || error.node !== first.node) return
+      if (settled.size > 0) continue
+      const byType = error.code === 'E_UNSUPPORTED' || error.code === 'E_TENSOR'
+      if (!byType || error.message !== first.message) return
+    }
+  }
+  if (first) throw first
 }
 
 /** Where the rank of inputs is not declared, element types follow nevertheless: from any that the operators take. */

@@ -56,11 +56,25 @@ const rows: readonly Row[] = [
       typed('uint8', [1]),
     ],
   ],
+  ['QuantizeLinear', 'scales of no axis, a scalar beside', 'E_SHAPE', [f32(5, 7, 3), f32(2), typed('uint8', [])]],
+  ['BitwiseNot', 'floats, whatever axes they have', 'E_UNSUPPORTED', [f32()]],
+  [
+    'GroupQueryAttention',
+    'queries that heads do not divide, a scalar beside',
+    'E_SHAPE',
+    [f32(1, 3, 30), f32(1, 3, 16), f32(1, 3, 16), undefined, undefined, typed('int32', [1]), typed('int32', [])],
+    { num_heads: 4, kv_num_heads: 2 },
+    'com.microsoft',
+  ],
   ['MatMulInteger', 'a zero point of another type', 'E_TENSOR', [typed('int8', [2, 2]), typed('int8', [2, 2]), f32(1)]],
 ]
 
 /** Types of outputs that are not those of the first input. */
-const made: Readonly<Record<string, DType>> = { NonMaxSuppression: 'int64', MatMulInteger: 'int32' }
+const made: Readonly<Record<string, DType>> = {
+  NonMaxSuppression: 'int64',
+  MatMulInteger: 'int32',
+  QuantizeLinear: 'uint8',
+}
 
 function modelOf([op, , , inputs, attributes, domain]: Row): Uint8Array {
   return writtenModel({
@@ -180,6 +194,33 @@ describe('what elements decide is left to the run', () => {
     const { y } = await s.run({ a, b: new Tensor('int32', [1, 2]) })
     expect(y.data).toEqual(Int32Array.of(6, 20))
     await expect(s.run({ a, b: new Tensor('int32', [1, -2]) })).rejects.toMatchObject({ code: 'E_VALUE' })
+  })
+
+  // A file that says of no input how many axes it has may know nothing of them.
+  test('a shape that no axes stand for', async () => {
+    const ones = hostFrom('float32', [3], [1, 1, 1])
+    const bytes = writtenModel({
+      opset: 23,
+      nodes: [{ op: 'BatchNormalization', inputs: ['x', 'one', 'one', 'mean', 'one'], outputs: ['y'] }],
+      inputs: { x: f32() },
+      constants: { one: ones, mean: hostFrom('float32', [3], [1, 2, 3]) },
+      outputs: { y: { dtype: 'float32' } },
+    })
+    await using s = await InferenceSession.create(bytes, { threads: 1 })
+    const { y } = await s.run({ x: new Tensor('float32', [3, 3, 3], [1, 3]) })
+    expect(Array.from(y.data as Float32Array, (value) => Math.round(1000 * value))).toEqual([3000, 2000, 1000])
+  })
+
+  test('a scalar that is a list of one number to its operator', async () => {
+    const bytes = writtenModel({
+      opset: 23,
+      nodes: [{ op: 'Concat', inputs: ['x', 'last'], outputs: ['y'], attributes: { axis: 0 } }],
+      inputs: { x: f32(2), last: f32() },
+      outputs: { y: { dtype: 'float32' } },
+    })
+    await using s = await InferenceSession.create(bytes, { threads: 1 })
+    const { y } = await s.run({ x: new Tensor('float32', [1, 2]), last: new Tensor('float32', [3], [1]) })
+    expect(y.data).toEqual(Float32Array.of(1, 2, 3))
   })
 
   test('boxes', async () => {
