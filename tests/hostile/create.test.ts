@@ -15,6 +15,13 @@ const f32 = (...shape: number[]): Spec => typed('float32', shape)
 const i64 = (...shape: number[]): Spec => typed('int64', shape)
 const text = (...shape: number[]): Spec => typed('string', shape)
 
+const i8 = (...shape: number[]): Spec => typed('int8', shape)
+
+/** The inputs of a quantised product of x and w. */
+function linear(x: Spec, w: Spec, wScale: Spec, wZero: Spec): readonly Spec[] {
+  return [x, f32(1), i8(1), w, wScale, wZero, f32(1), i8(1)]
+}
+
 type Row = readonly [
   op: string,
   what: string,
@@ -56,6 +63,40 @@ const rows: readonly Row[] = [
       typed('uint8', [1]),
     ],
   ],
+  ['MatMulInteger', 'zero points of other columns', 'E_SHAPE', [i8(3, 2), i8(2, 5), i8(), i8(4)]],
+  ['ConvInteger', 'zero points of other filters', 'E_SHAPE', [i8(1, 2, 4, 4), i8(3, 2, 2, 2), i8(1), i8(2)]],
+  ['QLinearMatMul', 'zero points of other columns', 'E_SHAPE', linear(i8(3, 2), i8(2, 5), f32(1), i8(4))],
+  ['QLinearMatMul', 'scales of other columns', 'E_SHAPE', linear(i8(3, 2), i8(2, 5), f32(4), i8(1))],
+  ['QLinearConv', 'scales of other filters', 'E_SHAPE', linear(i8(1, 2, 4, 4), i8(3, 2, 2, 2), f32(2), i8(1))],
+  ['QLinearConv', 'zero points of other filters', 'E_SHAPE', linear(i8(1, 2, 4, 4), i8(3, 2, 2, 2), f32(3), i8(2))],
+  [
+    'QLinearConv',
+    'biases of other filters',
+    'E_SHAPE',
+    [...linear(i8(1, 2, 4, 4), i8(3, 2, 2, 2), f32(3), i8(1)), typed('int32', [2])],
+  ],
+  ...(
+    [
+      ['scales of other columns', [i8(3, 2), i8(2, 5), f32(1), f32(4)]],
+      ['scales of other rows', [i8(3, 2), i8(2, 5), f32(2), f32(5)]],
+      ['zero points of other columns', [i8(3, 2), i8(2, 5), f32(1), f32(5), i8(1), i8(4)]],
+      ['biases of other columns', [i8(3, 2), i8(2, 5), f32(1), f32(5), i8(1), i8(1), f32(4)]],
+    ] as const
+  ).map(([what, inputs]): Row => ['MatMulIntegerToFloat', what, 'E_SHAPE', inputs, {}, 'com.microsoft']),
+  ...(
+    [
+      ['scales of other columns', [f32(3, 2), i8(2, 5), f32(4)]],
+      ['zero points of other columns', [f32(3, 2), i8(2, 5), f32(1), i8(4)]],
+      ['biases of other columns', [f32(3, 2), i8(2, 5), f32(5), i8(5), f32(4)]],
+    ] as const
+  ).map(([what, inputs]): Row => ['DynamicQuantizeMatMul', what, 'E_SHAPE', inputs, {}, 'com.microsoft']),
+  ...(
+    [
+      ['scales of other columns', [i8(3, 2), f32(1), i8(1), i8(5, 2), f32(4), i8(1)]],
+      ['zero points of other columns', [i8(3, 2), f32(1), i8(1), i8(5, 2), f32(1), i8(4)]],
+      ['a bias of another shape', [i8(3, 2), f32(1), i8(1), i8(5, 2), f32(1), i8(1), typed('int32', [3])]],
+    ] as const
+  ).map(([what, inputs]): Row => ['QGemm', what, 'E_SHAPE', inputs, { transB: 1 }, 'com.microsoft']),
   ['QuantizeLinear', 'scales of no axis, a scalar beside', 'E_SHAPE', [f32(5, 7, 3), f32(2), typed('uint8', [])]],
   ['BitwiseNot', 'floats, whatever axes they have', 'E_UNSUPPORTED', [f32()]],
   [

@@ -8,8 +8,9 @@ import { int } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, numbersOf, roundEven } from '../shared/scalar-floats.js'
 import { convolve, convWindow, matmul, productShape, type Matrix } from '../matmul/scalar-linear.js'
 import { broadcastOffsets } from '../shared/broadcast-offsets.js'
+import { requireFloat } from '../shared/operands.js'
 import { convKernel, emitConv, emitProduct, productKernel } from './integer-emit.js'
-import { defineOp } from '../../ir/op.js'
+import { defineOp, type TensorType } from '../../ir/op.js'
 import { rangeOf, requireQuantizable, requireType } from './quantize.js'
 import { windowAttributes } from '../pool/window.js'
 
@@ -20,15 +21,27 @@ function asColumn(shape: Shape): Shape {
   return shape.length === 1 && shape[0] !== 1 ? [...shape, 1] : shape
 }
 
+/**
+ * @throws LanewiseError `E_TENSOR` for a zero point of another type than the data, `E_SHAPE` for zero points of a shape
+ *   that does not broadcast to them.
+ */
+export function checkCentre(x: TensorType, zero: TensorType | undefined, zeroShape: Shape = zero?.shape ?? []): void {
+  checkZeroType(x, zero)
+  if (zero && sizeOf(zeroShape) !== 1) broadcastTo(zeroShape, x.shape)
+}
+
+function checkZeroType(x: TensorType, zero: TensorType | undefined): void {
+  if (!zero || zero.dtype === x.dtype) return
+  throw new LanewiseError('E_TENSOR', `the zero point is ${zero.dtype}, the data ${x.dtype}`, {
+    expected: x.dtype,
+    actual: zero.dtype,
+  })
+}
+
 /** x − zero, zero broadcast to x. */
 export function centred(x: HostTensor, zero: HostTensor | undefined, zeroShape: Shape = zero?.shape ?? []): Matrix {
   const values = numbersOf(x)
   if (!zero) return { shape: x.shape, data: values }
-  if (zero.dtype !== x.dtype)
-    throw new LanewiseError('E_TENSOR', `the zero point is ${zero.dtype}, the data ${x.dtype}`, {
-      expected: x.dtype,
-      actual: zero.dtype,
-    })
   const zeros = numbersOf(zero)
   if (sizeOf(zeroShape) === 1) return { shape: x.shape, data: Float64Array.from(values, (value) => value - zeros[0]) }
   const offsets = broadcastTo(zeroShape, x.shape)
@@ -36,7 +49,7 @@ export function centred(x: HostTensor, zero: HostTensor | undefined, zeroShape: 
 }
 
 /** {@link broadcastOffsets} that refuses shapes that do not broadcast. */
-function broadcastTo(shape: Shape, to: Shape): number[] {
+export function broadcastTo(shape: Shape, to: Shape): number[] {
   const lead = to.length - shape.length
   if (lead < 0 || shape.some((size, i) => size !== 1 && size !== to[lead + i])) {
     throw new LanewiseError('E_SHAPE', `${formatShape(shape)} does not broadcast to ${formatShape(to)}`)
@@ -44,18 +57,21 @@ function broadcastTo(shape: Shape, to: Shape): number[] {
   return broadcastOffsets(shape, to)
 }
 
+/** @throws LanewiseError `E_SHAPE` unless there is one for all filters, or one for each. */
+function checkFilters(type: TensorType | undefined, filters: number, what: string): void {
+  if (!type || [1, filters].includes(sizeOf(type.shape))) return
+  throw new LanewiseError('E_SHAPE', `${what} of shape ${formatShape(type.shape)} do not fit ${filters} filters`)
+}
+
 /** Zero points or scales over filters: one for all, or one each. */
-function perFilter(tensor: HostTensor | undefined, filters: number, what: string): (filter: number) => number {
+function perFilter(tensor: HostTensor | undefined): (filter: number) => number {
   if (!tensor) return () => 0
   const values = isFloat(tensor.dtype) ? floatsOf(tensor) : numbersOf(tensor)
-  if (values.length === 1) return () => values[0]
-  if (values.length !== filters)
-    throw new LanewiseError('E_SHAPE', `${what} of shape ${formatShape(tensor.shape)} do not fit ${filters} filters`)
-  return (filter) => values[filter]
+  return values.length === 1 ? () => values[0] : (filter) => values[filter]
 }
 
 function centredFilters(w: HostTensor, zero: HostTensor | undefined): Matrix {
-  const of = perFilter(zero, w.shape[0], 'zero points')
+  const of = perFilter(zero)
   const values = numbersOf(w)
   const each = sizeOf(w.shape.slice(1))
   return { shape: w.shape, data: Float64Array.from(values, (value, i) => value - of(Math.floor(i / each))) }
@@ -83,9 +99,12 @@ export const MatMulInteger = defineOp({
   name: 'MatMulInteger',
   arity: [2, 4],
   attributes: {},
-  infer({ inputs: [a, b] }) {
+  infer({ inputs: [a, b, aZero, bZero] }) {
     requireBytes(a.dtype, b.dtype)
-    return [{ dtype: 'int32', shape: productShape(a.shape, b.shape).shape }]
+    const { shape } = productShape(a.shape, b.shape)
+    checkCentre(a, aZero, asColumn(aZero?.shape ?? []))
+    checkCentre(b, bZero)
+    return [{ dtype: 'int32', shape }]
   },
   kernel: (types, _, __, operands) => productKernel(types, operands, { x: 0, w: 1, xZero: 2, wZero: 3 }),
   emit: (e) => emitProduct(e, { x: 0, w: 1, xZero: 2, wZero: 3 }),
@@ -98,9 +117,12 @@ export const ConvInteger = defineOp({
   name: 'ConvInteger',
   arity: [2, 4],
   attributes: convAttributes,
-  infer({ attributes, inputs: [x, w] }) {
+  infer({ attributes, inputs: [x, w, xZero, wZero] }) {
     requireBytes(x.dtype, w.dtype)
     const { output } = convWindow(attributes, x.shape, w.shape)
+    checkCentre(x, xZero)
+    checkZeroType(w, wZero)
+    checkFilters(wZero, w.shape[0], 'zero points')
     return [{ dtype: 'int32', shape: [x.shape[0], w.shape[0], ...output] }]
   },
   layout: channelsLast,
@@ -127,14 +149,19 @@ export const QLinearMatMul = defineOp({
   name: 'QLinearMatMul',
   arity: 8,
   attributes: {},
-  infer({ inputs: [a, , , b, , , , yZero] }) {
+  infer({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero] }) {
     requireQuantizable('the zero point of the result', yZero.dtype)
-    return [{ dtype: yZero.dtype, shape: productShape(a.shape, b.shape).shape }]
+    const { shape } = productShape(a.shape, b.shape)
+    for (const scale of [aScale, bScale, yScale]) requireFloat(scale.dtype)
+    for (const given of [asColumn(aScale.shape), bScale.shape, asColumn(yScale.shape), asColumn(yZero.shape)])
+      if (sizeOf(given) !== 1) broadcastTo(given, shape)
+    checkCentre(a, aZero, asColumn(aZero.shape))
+    checkCentre(b, bZero)
+    return [{ dtype: yZero.dtype, shape }]
   },
   kernel: (types, _, __, operands) => productKernel(types, operands, linear),
   emit: (e) => emitProduct(e, linear),
   compute({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero], outputs: [y] }) {
-    // Scales are looked at before any element is, so that a session refuses wrong ones when it is created.
     const aOf = broadcastTo(asColumn(aScale.shape), y.shape)
     const bOf = broadcastTo(bScale.shape, y.shape)
     const yOf = broadcastTo(asColumn(yScale.shape), y.shape)
@@ -153,10 +180,17 @@ export const QLinearConv = defineOp({
   name: 'QLinearConv',
   arity: [8, 9],
   attributes: convAttributes,
-  infer({ attributes, inputs: [x, , , w, , , , yZero, bias] }) {
+  infer({ attributes, inputs: [x, xScale, xZero, w, wScale, wZero, yScale, yZero, bias] }) {
     requireQuantizable('the zero point of the result', yZero.dtype)
     requireType('the bias', bias, 'int32')
     const { output } = convWindow(attributes, x.shape, w.shape)
+    const [filters] = w.shape
+    for (const scale of [xScale, wScale, yScale]) requireFloat(scale.dtype)
+    checkCentre(x, xZero)
+    checkZeroType(w, wZero)
+    checkFilters(wZero, filters, 'zero points')
+    checkFilters(wScale, filters, 'scales')
+    checkFilters(bias, filters, 'biases')
     return [{ dtype: yZero.dtype, shape: [x.shape[0], w.shape[0], ...output] }]
   },
   layout: channelsLast,
@@ -167,8 +201,7 @@ export const QLinearConv = defineOp({
     const sums = convolve(centred(x, xZero), centredFilters(w, wZero), window, attributes.group)
     const filters = y.shape[1]
     const each = sizeOf(window.output)
-    const biasOf = perFilter(bias, filters, 'biases')
-    const scaleOf = perFilter(wScale, filters, 'scales')
+    const [biasOf, scaleOf] = [perFilter(bias), perFilter(wScale)]
     const [[inScale], [outScale], [zero]] = [floatsOf(xScale), floatsOf(yScale), Array.from(numbersOf(yZero))]
     const values = sums.map((sum, i) => {
       const filter = Math.floor(i / each) % filters

@@ -7,8 +7,9 @@ import { float, int } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, numbersOf, type Floats } from '../shared/scalar-floats.js'
 import { matmul, productShape, type Matrix } from '../matmul/scalar-linear.js'
 import { broadcastOffsets } from '../shared/broadcast-offsets.js'
+import { requireFloat } from '../shared/operands.js'
 import { emitProduct, productKernel } from './integer-emit.js'
-import { centred } from './integer-linear.js'
+import { broadcastTo, centred, checkCentre } from './integer-linear.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
 import { stored } from './microsoft-qlinear.js'
 import { checkQuantized, dynamicRange, perTensor, quantized, requireType } from './quantize.js'
@@ -29,7 +30,7 @@ export const QGemm = defineOp({
   arity: [6, 9],
   attributes: { alpha: float(1), transA: int(0), transB: int(0) },
   infer({ attributes: { transA, transB }, inputs }) {
-    const [a, , , b, , , bias, yScale, yZero] = inputs
+    const [a, , , b, bScale, bZero, bias, yScale, yZero] = inputs
     checkQuantized(inputs, [
       [a.dtype, 1, 2],
       [b.dtype, 4, 5, 'columns'],
@@ -38,7 +39,12 @@ export const QGemm = defineOp({
     requireType('an operand', bias, 'int32')
     const [left, right] = [turned(a.shape, transA), turned(b.shape, transB)]
     if (yScale && !yZero) throw new LanewiseError('E_GRAPH', 'y_scale without y_zero_point')
-    return [{ dtype: yScale && yZero ? yZero.dtype : 'float32', shape: productShape(left, right).shape }]
+    const { shape } = productShape(left, right)
+    const [m, n] = shape
+    checkCentre(b, bZero, columnsOf(bZero, transB))
+    checkScales('b', bScale, n, shape)
+    if (bias) broadcastTo(bias.shape, [m, n])
+    return [{ dtype: yScale && yZero ? yZero.dtype : 'float32', shape }]
   },
   kernel: (types, { alpha, transA, transB }, _, operands) =>
     alpha === 1 && transA === 0 && productKernel(types, operands, gemmRoles, transB !== 0),
@@ -50,7 +56,7 @@ export const QGemm = defineOp({
   }) {
     const [m, n] = y.shape
     const left = turnedMatrix(centred(a, aZero), transA)
-    const right = turnedMatrix(centred(b, bZero, bZero && transB ? [...bZero.shape, 1] : bZero?.shape), transB)
+    const right = turnedMatrix(centred(b, bZero, columnsOf(bZero, transB)), transB)
     const sums = matmul(left, right).data
     const bScales = floatsOf(bScale)
     const added = c && { values: numbersOf(c), of: broadcastOffsets(c.shape, [m, n]) }
@@ -70,6 +76,11 @@ export const QGemm = defineOp({
 
 const gemmRoles = { x: 0, xScale: 1, xZero: 2, w: 3, wScale: 4, wZero: 5, bias: 6, yScale: 7, yZero: 8 }
 
+/** How zero points of columns lie over B, which may be transposed. */
+function columnsOf(zero: TensorType | undefined, transposed: number): Shape | undefined {
+  return zero && transposed ? [...zero.shape, 1] : zero?.shape
+}
+
 function turned(shape: Shape, transposed: number): Shape {
   if (shape.length !== 2) throw new LanewiseError('E_SHAPE', `QGemm multiplies matrices, got ${formatShape(shape)}`)
   return transposed ? [shape[1], shape[0]] : shape
@@ -82,6 +93,28 @@ function turnedMatrix({ shape, data }: Matrix, transposed: number): Matrix {
     shape: [columns, rows],
     data: Float64Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]),
   }
+}
+
+/** @throws LanewiseError `E_SHAPE` unless there is one scale, or one for each of `count` rows or columns. */
+function checkScales(of: 'a' | 'b', scales: TensorType, count: number, shape: Shape): void {
+  const given = sizeOf(scales.shape)
+  if (given !== 1 && given !== count)
+    throw new LanewiseError('E_SHAPE', `${given} scales of ${of} do not fit ${formatShape(shape)}`)
+}
+
+/** What both of the following ask of B, its scales and zero points, and of the bias of every column. */
+function checkColumns(
+  shape: Shape,
+  b: TensorType,
+  scales: TensorType,
+  zero: TensorType | undefined,
+  bias: TensorType | undefined,
+): void {
+  const n = shape[shape.length - 1]
+  checkScales('b', scales, n, shape)
+  checkCentre(b, zero)
+  if (bias && sizeOf(bias.shape) !== n)
+    throw new LanewiseError('E_SHAPE', `a bias of shape ${formatShape(bias.shape)} does not fit ${n} columns`)
 }
 
 /** Integer product · (a's scale · b's scales) + bias. */
@@ -99,13 +132,6 @@ function scaledProduct(
   const sums = matmul(centred(a, aZero), centred(b, bZero)).data
   const n = shape[shape.length - 1]
   const m = shape[shape.length - 2] ?? 1
-  for (const [what, scales, count] of [
-    ['a', aScales, m],
-    ['b', bScales, n],
-  ] as const) {
-    if (scales.length !== 1 && scales.length !== count)
-      throw new LanewiseError('E_SHAPE', `${scales.length} scales of ${what} do not fit ${formatShape(shape)}`)
-  }
   const biases = bias && floatsOf(bias)
   const values = Float32Array.from(sums, (sum, i) => {
     const column = i % n
@@ -130,7 +156,12 @@ export const MatMulIntegerToFloat = defineOp({
     checkZero(b, inputs[5])
     requireType('an operand', bScale, aScale.dtype)
     requireType('an operand', bias, aScale.dtype)
-    return [{ dtype: aScale.dtype, shape: productShape(a.shape, b.shape).shape }]
+    requireFloat(aScale.dtype)
+    const { shape } = productShape(a.shape, b.shape)
+    checkScales('a', aScale, shape[shape.length - 2] ?? 1, shape)
+    checkCentre(a, inputs[4])
+    checkColumns(shape, b, bScale, inputs[5], bias)
+    return [{ dtype: aScale.dtype, shape }]
   },
   kernel: (types, _, __, operands) => productKernel(types, operands, toFloatRoles),
   emit: (e) => emitProduct(e, toFloatRoles),
@@ -146,11 +177,13 @@ export const DynamicQuantizeMatMul = defineOp({
   arity: [3, 5],
   attributes: {},
   infer({ inputs }) {
-    const [a, b, , , bias] = inputs
+    const [a, b, bScale, bZero, bias] = inputs
     requireType('an operand', a, 'float32')
     requireType('an operand', bias, 'float32')
     checkQuantized(inputs, [[b.dtype, 2, 3, 'columns']])
-    return [{ dtype: 'float32', shape: productShape(a.shape, b.shape).shape }]
+    const { shape } = productShape(a.shape, b.shape)
+    checkColumns(shape, b, bScale, bZero, bias)
+    return [{ dtype: 'float32', shape }]
   },
   compute({ inputs: [a, b, bScale, bZero, bias], outputs: [y] }) {
     const { scale, zero } = dynamicRange(floatsOf(a))
