@@ -15,12 +15,18 @@ const f32 = (...shape: number[]): Spec => typed('float32', shape)
 const i64 = (...shape: number[]): Spec => typed('int64', shape)
 const text = (...shape: number[]): Spec => typed('string', shape)
 
+const f64 = (...shape: number[]): Spec => typed('float64', shape)
 const i8 = (...shape: number[]): Spec => typed('int8', shape)
 
 /** The inputs of a quantised product of x and w. */
 function linear(x: Spec, w: Spec, wScale: Spec, wZero: Spec): readonly Spec[] {
   return [x, f32(1), i8(1), w, wScale, wZero, f32(1), i8(1)]
 }
+
+/** Two queries and five keys in two heads. */
+const qkv = [f32(1, 2, 2, 4), f32(1, 2, 5, 4), f32(1, 2, 5, 4)]
+/** A window to both sides, which no kernel has. */
+const windowed = { left_window_size: 1, right_window_size: 1 }
 
 type Row = readonly [
   op: string,
@@ -97,6 +103,63 @@ const rows: readonly Row[] = [
       ['a bias of another shape', [i8(3, 2), f32(1), i8(1), i8(5, 2), f32(1), i8(1), typed('int32', [3])]],
     ] as const
   ).map(([what, inputs]): Row => ['QGemm', what, 'E_SHAPE', inputs, { transB: 1 }, 'com.microsoft']),
+  ['DFT', 'three parts of a number', 'E_SHAPE', [f32(1, 4, 3), i64(1)]],
+  ['DFT', 'two lengths', 'E_SHAPE', [f32(1, 4, 1), i64(2)]],
+  ['Attention', 'a mask of other queries', 'E_SHAPE', [...qkv, f32(3, 5)], windowed],
+  ['Attention', 'a mask of integers', 'E_UNSUPPORTED', [...qkv, i64(2, 5)], windowed],
+  ['Attention', 'values of integers', 'E_UNSUPPORTED', [...qkv.slice(0, 2), i64(1, 2, 5, 4)]],
+  ['Attention', 'lengths of another batch', 'E_SHAPE', [...qkv, undefined, undefined, undefined, i64(3)], windowed],
+  ['SoftmaxCrossEntropyLoss', 'targets of floats', 'E_TENSOR', [f32(2, 3), f32(2)]],
+  ['SoftmaxCrossEntropyLoss', 'weights of integers', 'E_UNSUPPORTED', [f32(2, 3), i64(2), i64(3)]],
+  ...(
+    [
+      ['a mask of floats', 'E_TENSOR', [f32(1, 2, 8), f32(8, 24), f32(24), f32(1, 2)]],
+      ['weights of integers', 'E_UNSUPPORTED', [f32(1, 2, 8), i64(8, 24)]],
+      ['a mask of another length', 'E_SHAPE', [f64(1, 2, 8), f64(8, 24), f64(24), i64(1, 3)]],
+      [
+        'a bias of scores of other queries',
+        'E_SHAPE',
+        [f64(1, 2, 8), f64(8, 24), undefined, undefined, undefined, f64(1, 1, 3, 2)],
+      ],
+    ] as const
+  ).map(([what, code, inputs]): Row => ['Attention', what, code, [...inputs], { num_heads: 2 }, 'com.microsoft']),
+  ...(
+    [
+      ['keys of integers', 'E_UNSUPPORTED', [f64(1, 1, 8), i64(1, 3, 8), f64(1, 3, 8)]],
+      ['a mask of floats', 'E_TENSOR', [f64(1, 1, 8), f64(1, 3, 8), f64(1, 3, 8), undefined, f32(1, 3)]],
+      ['a mask of another length', 'E_SHAPE', [f64(1, 1, 8), f64(1, 3, 8), f64(1, 3, 8), undefined, i64(1, 4)]],
+    ] as const
+  ).map(([what, code, inputs]): Row => ['MultiHeadAttention', what, code, inputs, { num_heads: 2 }, 'com.microsoft']),
+  ...(
+    [
+      ['lengths of floats', 'E_TENSOR', [f32(1), typed('int32', [1])]],
+      ['a number of keys that is a float', 'E_TENSOR', [typed('int32', [1]), f32(1)]],
+      ['two numbers of keys', 'E_SHAPE', [typed('int32', [1]), typed('int32', [2])]],
+    ] as const
+  ).map(([what, code, lengths]): Row => [
+    'GroupQueryAttention',
+    what,
+    code,
+    [f32(1, 3, 32), f32(1, 3, 16), f32(1, 3, 16), undefined, undefined, ...lengths],
+    { num_heads: 4, kv_num_heads: 2 },
+    'com.microsoft',
+  ]),
+  ...(
+    [
+      ['segments of floats', 'E_TENSOR', { 1: f32(2, 3) }],
+      ['segments of another batch', 'E_SHAPE', { 1: i64(2, 2) }],
+      ['positions of other columns', 'E_SHAPE', { 3: f32(3, 5) }],
+      ['a table of integers', 'E_UNSUPPORTED', { 4: i64(2, 4) }],
+      ['a mask of another batch', 'E_SHAPE', { 7: i64(1, 3) }],
+    ] as const
+  ).map(([what, code, other]): Row => [
+    'EmbedLayerNormalization',
+    what,
+    code,
+    Object.assign([i64(2, 3), i64(2, 3), f32(9, 4), f32(3, 4), f32(2, 4), f32(4), f32(4), i64(2, 3)], other),
+    {},
+    'com.microsoft',
+  ]),
   ['QuantizeLinear', 'scales of no axis, a scalar beside', 'E_SHAPE', [f32(5, 7, 3), f32(2), typed('uint8', [])]],
   ['BitwiseNot', 'floats, whatever axes they have', 'E_UNSUPPORTED', [f32()]],
   [

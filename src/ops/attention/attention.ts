@@ -2,10 +2,11 @@ import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { Layout, LayoutOperand, LayoutQuery } from '../../core/layout.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
-import { broadcastShapes, formatShape, sizeOf, type Shape } from '../../core/shape.js'
+import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { emitAttention, emitJoined, headsOf, headsWithin, maskOf } from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type ScoreStage } from './attention-scalar.js'
 import { float, int } from '../../ir/attributes.js'
+import { requireFloats, requireIntegers } from '../shared/operands.js'
 import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { broadcastOffsets } from '../shared/broadcast-offsets.js'
 import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
@@ -92,10 +93,8 @@ export function attentionLayout({
 }
 
 /** How many keys each example has that are not padding. */
-function validKeys(tensor: HostTensor, batch: number, keys: number): number[] {
+function validKeys(tensor: HostTensor, keys: number): number[] {
   const valid = toNumbers(tensor, 'nonpad_kv_seqlen')
-  if (valid.length !== batch)
-    throw new LanewiseError('E_SHAPE', `nonpad_kv_seqlen has ${valid.length} entries for a batch of ${batch}`)
   const wrong = valid.find((count) => !(count >= 0 && count <= keys))
   if (wrong !== undefined)
     throw new LanewiseError('E_VALUE', `${wrong} keys that are not padding are not among ${keys}`, {
@@ -103,6 +102,18 @@ function validKeys(tensor: HostTensor, batch: number, keys: number): number[] {
       actual: String(wrong),
     })
   return valid
+}
+
+/** @throws LanewiseError `E_SHAPE` unless the mask broadcasts to the scores, of whose keys it may have fewer. */
+function checkMask(mask: TensorType, batch: number, heads: number, queries: number, keys: number): void {
+  const { shape } = mask
+  const width = shape[shape.length - 1]
+  const rows = [batch, heads, queries]
+  const lead = shape.slice(0, -1)
+  // What has more axes, or others, than the rows does not broadcast to them.
+  const spread = lead.every((size, i) => size === 1 || size === rows[rows.length - lead.length + i])
+  if (shape.length < 1 || shape.length > 4 || (width > keys && width !== 1) || !spread)
+    maskMisfit(shape, [...rows, keys])
 }
 
 /** Adds the mask's row for a query to the scores; keys that a shorter mask does not reach are forbidden. */
@@ -117,9 +128,6 @@ function maskRows(
   const rows = [batch, heads, queries]
   const lead = mask.shape.slice(0, -1)
   const reach = width === 1 && keys !== 1 ? keys : width
-  if (mask.shape.length < 1 || mask.shape.length > 4 || reach > keys || !same(broadcastShapes(lead, rows), rows)) {
-    maskMisfit(mask.shape, [...rows, keys])
-  }
   const offsets = broadcastOffsets(lead, rows)
   const step = width === 1 ? 0 : 1
   const forbids = mask.dtype === 'bool'
@@ -178,7 +186,14 @@ export const Attention = defineOp({
     for (const name of ['left_window_size', 'right_window_size'] as const)
       if (attributes[name] < -1)
         throw new LanewiseError('E_VALUE', `${name} must be -1 or a number of keys, got ${attributes[name]}`)
-    return attentionTypes(attributes, inputs)
+    const types = attentionTypes(attributes, inputs)
+    const [, k, v, mask, pastKey, pastValue, valid] = inputs
+    requireFloats(k, v, mask?.dtype === 'bool' ? undefined : mask, pastKey, pastValue)
+    requireIntegers('nonpad_kv_seqlen', valid)
+    const { batch } = sizesOf(attributes, inputs)
+    if (valid && sizeOf(valid.shape) !== batch)
+      throw new LanewiseError('E_SHAPE', `nonpad_kv_seqlen has ${sizeOf(valid.shape)} entries for a batch of ${batch}`)
+    return types
   },
   // The kernel keeps no scores. Its window ends at the query's own place, or at the last key that a mask reaches.
   kernel: (types, { is_causal, left_window_size: left, right_window_size: right }, wanted) =>
@@ -206,7 +221,7 @@ export const Attention = defineOp({
     const valid = e.inputs[6]
     let ends
     if (valid) {
-      e.check(valid, (tensor) => void validKeys(tensor, batch, past + length))
+      e.check(valid, (tensor) => void validKeys(tensor, past + length))
       ends = { at: e.scratch(batch * 4), add: 0, padded: 'in front' } as const
       e.call('cast_i64_i32', valid.at, ends.at, batch)
     }
@@ -234,6 +249,7 @@ export const Attention = defineOp({
     const sizes = sizesOf(attributes, inputs)
     const { batch, heads, kvHeads, queries, length, past, size, valueSize, split } = sizes
     const keys = past + length
+    if (inputs[3]) checkMask(inputs[3], batch, heads, queries, keys)
     const stage = attributes.qk_matmul_output_mode
     if (!(stage >= 0 && stage <= 3))
       throw new LanewiseError('E_VALUE', `qk_matmul_output_mode ${stage} is outside [0, 3]`)
@@ -247,7 +263,7 @@ export const Attention = defineOp({
     const y = make(sizeOf(outputs[0].shape))
     const scores = outputCount > 3 ? make(sizeOf(outputs[3].shape)) : undefined
     const mask = inputs[3] && maskRows(inputs[3], batch, heads, queries, keys)
-    const valid = inputs[6] && validKeys(inputs[6], batch, keys)
+    const valid = inputs[6] && validKeys(inputs[6], keys)
     attend({
       batch,
       heads,

@@ -7,7 +7,8 @@ import { formatShape, sizeOf } from '../../core/shape.js'
 import { emitAttention, emitPlacedHeads, headsWithin, maskOf, type HeadsAt, type Rotary } from './attention-emit.js'
 import { attend, headsFirst, headsLast, type HeadView } from './attention-scalar.js'
 import { float, int, required, string } from '../../ir/attributes.js'
-import { attentionBias, like, misfit, together } from './microsoft-attention.js'
+import { attentionBias, checkBias, like, misfit, together } from './microsoft-attention.js'
+import { requireFloats, requireIntegers } from '../shared/operands.js'
 import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { plus, type Address, type Emitter } from '../../ir/emitter.js'
 import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
@@ -64,16 +65,26 @@ function endsOf(lengths: HostTensor, rows: number, positions = Infinity): number
   })
 }
 
-/** Where the angles are, checked. */
-function rotaryTables(e: Emitter<unknown>, size: number, count: number): Omit<Rotary, 'interleaved'> {
-  const [cos, sin, ids] = e.inputs.slice(7, 10)
+/** The tables of angles, and the positions of `count` vectors in them if they are given. */
+function anglesOf<T extends TensorType>(
+  inputs: readonly (T | undefined)[],
+  size: number,
+  count: number,
+): { readonly cos: T; readonly sin: T; readonly ids: T | undefined } {
+  const [cos, sin, ids] = inputs.slice(7, 10)
   if (!cos || !sin) throw new LanewiseError('E_GRAPH', 'do_rotary needs cos_cache and sin_cache')
   if (cos.shape.length !== 2 || sin.shape.join() !== cos.shape.join() || 2 * cos.shape[1] > size)
     throw misfit('cos_cache', cos.shape)
+  if (ids && sizeOf(ids.shape) !== count) throw misfit('position_ids', ids.shape)
+  return { cos, sin, ids }
+}
+
+/** Where the angles are, checked. */
+function rotaryTables(e: Emitter<unknown>, size: number, count: number): Omit<Rotary, 'interleaved'> {
+  const { cos, sin, ids } = anglesOf(e.inputs, size, count)
   const [rows, pairs] = cos.shape
   let positions: Address | undefined
   if (ids) {
-    if (ids.size !== count) throw misfit('position_ids', ids.shape)
     e.check(ids, (tensor) => checkPositions(tensor, rows))
     positions = e.scratch(count * 4)
     e.call('cast_i64_i32', ids.at, positions, count)
@@ -110,6 +121,13 @@ export const GroupQueryAttention = defineOp({
   infer(c) {
     const { attributes, inputs } = c
     const { batch, queries, size, capacity } = groupSizes(attributes, inputs)
+    const [, k, v, pastKey, pastValue, lengths, most, cos, sin, ids, extra, sinks] = inputs
+    requireFloats(k, v, pastKey, pastValue, cos, sin, extra, sinks)
+    requireIntegers('seqlens_k', lengths)
+    requireIntegers('total_sequence_length', most)
+    requireIntegers('position_ids', ids)
+    if (sizeOf(most.shape) !== 1) throw misfit('total_sequence_length', most.shape)
+    if (attributes.do_rotary) anglesOf(inputs, size, batch * queries)
     // A cache that is large enough stays as large as it is, however much of it is in use: one plan for every token.
     const rows = c.atLeast(6, capacity)
     if (attributes.k_quant_type !== 'NONE' || attributes.v_quant_type !== 'NONE' || attributes.qk_output !== 0) {
@@ -213,12 +231,13 @@ export const GroupQueryAttention = defineOp({
   },
   compute({ attributes, inputs, outputs, outputCount }) {
     const { num_heads: heads, kv_num_heads: kvHeads } = attributes
-    const [q, k, v, pastKey, pastValue, lengths, , cos, sin, positionIds, extra, sinks] = inputs
+    const [q, k, v, pastKey, pastValue, lengths, , cosCache, , positionIds, extra, sinks] = inputs
     const { batch, queries, size, packed, capacity } = groupSizes(attributes, inputs)
     // Where nobody wants the cache, no room is made after the keys there are.
     const keys = outputCount > 1 ? outputs[1].shape[2] : Math.min(outputs[1].shape[2], capacity + queries)
+    checkBias(extra, batch, heads, queries, 0)
     const reach = extra ? Math.min(extra.shape[extra.shape.length - 1], keys) : keys
-    const ends = endsOf(lengths, reach, attributes.do_rotary && !positionIds ? cos?.shape[0] : undefined)
+    const ends = endsOf(lengths, reach, attributes.do_rotary && !positionIds ? cosCache?.shape[0] : undefined)
     const all = floatsOf(q).slice()
     const width = packed ? (heads + 2 * kvHeads) * size : heads * size
     const part = (data: Floats, from: number, row: number): HeadView => ({
@@ -234,12 +253,9 @@ export const GroupQueryAttention = defineOp({
     // A first prompt may be shorter than its row; a later one stands after what is cached.
     const first = (b: number) => Math.max(ends[b] - queries, 0)
     if (attributes.do_rotary) {
-      if (!cos || !sin) throw new LanewiseError('E_GRAPH', 'do_rotary needs cos_cache and sin_cache')
+      const { cos, sin, ids: places } = anglesOf(inputs, size, batch * queries)
       const tables = { cos: floatsOf(cos), sin: floatsOf(sin), pairs: cos.shape[1], positions: cos.shape[0] }
-      if (cos.shape.length !== 2 || sin.shape.join() !== cos.shape.join() || 2 * tables.pairs > size)
-        throw misfit('cos_cache', cos.shape)
-      const ids = positionIds && toNumbers(positionIds, 'position_ids')
-      if (ids && ids.length !== batch * queries) throw misfit('position_ids', positionIds.shape)
+      const ids = places && toNumbers(places, 'position_ids')
       for (const [view, count] of [
         [qView, heads],
         [kView, kvHeads],

@@ -22,6 +22,7 @@ import { float, int, ints, required } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { matmul } from '../matmul/scalar-linear.js'
 import { broadcastOffsets } from '../shared/broadcast-offsets.js'
+import { requireFloats, requireIntegers } from '../shared/operands.js'
 import { emitProjection } from '../matmul/product.js'
 import { plus, type Address, type Emitter, type Operand } from '../../ir/emitter.js'
 import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
@@ -38,6 +39,26 @@ export function like(values: Floats, size: number): Floats {
   return values instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
 }
 
+/** @throws LanewiseError `E_SHAPE` unless the bias broadcasts to [batch, heads, queries] and has enough columns. */
+export function checkBias(
+  bias: TensorType | undefined,
+  batch: number,
+  heads: number,
+  queries: number,
+  keys: number,
+): void {
+  if (!bias) return
+  const rows = [batch, heads, queries]
+  const fits = bias.shape.length === 4 && rows.every((size, axis) => [1, size].includes(bias.shape[axis]))
+  if (!fits || bias.shape[3] < keys) throw misfit('an attention bias', bias.shape)
+}
+
+/** @throws LanewiseError for a number of rows in use that is none. */
+export function checkUsed(used: TensorType | undefined): void {
+  requireIntegers('past_sequence_length', used)
+  if (used && sizeOf(used.shape) !== 1) throw misfit('past_sequence_length', used.shape)
+}
+
 /** A bias that broadcasts to [batch, heads, queries, keys]; keys may be fewer than it has columns. */
 export function attentionBias(
   bias: HostTensor | undefined,
@@ -47,11 +68,10 @@ export function attentionBias(
   keys: number,
 ): AddBias {
   if (!bias) return () => {}
+  checkBias(bias, batch, heads, queries, keys)
   const rows = [batch, heads, queries]
   const width = bias.shape[bias.shape.length - 1]
   const lead = bias.shape.slice(0, -1)
-  if (bias.shape.length !== 4 || width < keys || broadcastShapes(lead, rows).join() !== rows.join())
-    throw misfit('an attention bias', bias.shape)
   const values = floatsOf(bias)
   const offsets = broadcastOffsets(lead, rows)
   return (b, h, i, row) => {
@@ -76,7 +96,7 @@ interface KeyMask {
  *
  * @throws LanewiseError `E_SHAPE` for another form.
  */
-function keyMaskOf(shape: Shape, batch: number, queries: number, keys: number): KeyMask {
+export function keyMaskOf(shape: Shape, batch: number, queries: number, keys: number): KeyMask {
   if (shape.length === 1 && (shape[0] === batch || shape[0] === 2 * batch))
     return { bounds: shape[0] === batch ? 1 : 2, first: 0, example: 0, row: 0 }
   if (shape.join() === [batch, keys].join()) return { bounds: 0, first: 0, example: keys, row: 0 }
@@ -147,10 +167,9 @@ export function emitScoreMask(
 /**
  * How many rows of a buffer of keys or values are in use.
  *
- * @throws LanewiseError `E_VALUE` if there is no room for new ones after them, `E_SHAPE` if it is not one number.
+ * @throws LanewiseError `E_VALUE` if there is no room for new ones after them.
  */
 export function usedRows(past: HostTensor, length: number, room: number): number {
-  if (sizeOf(past.shape) !== 1) throw misfit('past_sequence_length', past.shape)
   const [used] = toNumbers(past, 'past_sequence_length')
   if (used >= 0 && used + length <= room) return used
   throw new LanewiseError('E_VALUE', `${length} new keys behind ${used} do not fit a cache of ${room}`, {
@@ -293,7 +312,11 @@ export const ContribAttention = defineOp({
   infer({ attributes, inputs }) {
     if (attributes.do_rotary) throw new LanewiseError('E_UNSUPPORTED', 'do_rotary is not supported')
     const { batch, queries, past, shared, size, valueSize } = attentionSizes(attributes, inputs)
-    const { dtype } = inputs[0]
+    const [x, w, bias, mask, pastTensor, extra, used] = inputs
+    requireFloats(w, bias, pastTensor, extra)
+    requireIntegers('mask', mask)
+    checkUsed(used)
+    const { dtype } = x
     const heads = attributes.num_heads
     return [
       { dtype, shape: [batch, queries, heads * valueSize] },
@@ -360,6 +383,9 @@ export const ContribAttention = defineOp({
     const [x, w, bias, mask, pastTensor, extra, usedTensor] = inputs
     const { batch, queries, past: room, shared, size, valueSize, widths } = attentionSizes(attributes, inputs)
     const heads = attributes.num_heads
+    // How many keys there are in a buffer is for an element to say.
+    checkBias(extra, batch, heads, queries, shared ? queries : room + queries)
+    if (mask && !shared) keyMaskOf(mask.shape, batch, queries, room + queries)
     const past = shared && usedTensor ? usedRows(usedTensor, queries, room) : room
     const rows = shared ? room : past + queries
     const keys = past + queries

@@ -12,9 +12,12 @@ import { float, int, required } from '../../ir/attributes.js'
 import {
   attentionBias,
   causalBias,
+  checkBias,
+  checkUsed,
   emitBuffered,
   emitScoreMask,
   emitUsed,
+  keyMaskOf,
   like,
   maskBias,
   maskWidth,
@@ -23,6 +26,7 @@ import {
   usedRows,
   type Sizes,
 } from './microsoft-attention.js'
+import { requireFloats, requireIntegers } from '../shared/operands.js'
 import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { plus, type Operand } from '../../ir/emitter.js'
 import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
@@ -144,7 +148,6 @@ function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): P
   }
   if (inputs[3]) {
     const bias = floatsOf(inputs[3])
-    if (bias.length !== heads * (2 * size + valueSize)) throw misfit('a bias', inputs[3].shape)
     const parts = [
       [views[0], 0, queries, size],
       [views[1], heads * size, length, size],
@@ -181,7 +184,11 @@ export const MultiHeadAttention = defineOp({
     if (shared && outputCount > 3)
       throw new LanewiseError('E_UNSUPPORTED', 'scores of a buffer that past and present share are not supported')
     if (shared && unidirectional && queries !== length) throw misfit(`a query for ${length} new keys`, inputs[0].shape)
-    const { dtype } = inputs[0]
+    const [{ dtype }, k, v, bias, mask, extra, pastKey, pastValue, used] = inputs
+    requireFloats(k, v, bias, extra, pastKey, pastValue)
+    requireIntegers('mask', mask)
+    checkUsed(used)
+    if (bias && sizeOf(bias.shape) !== heads * (2 * size + valueSize)) throw misfit('a bias', bias.shape)
     const rows = shared ? past : past + length
     return [
       { dtype, shape: [batch, queries, heads * valueSize] },
@@ -199,7 +206,6 @@ export const MultiHeadAttention = defineOp({
     const { num_heads: heads, mask_filter_value: filter, unidirectional, scale } = e.attributes
     const { batch, queries, length, past, shared, size, valueSize, form } = multiHeadSizes(heads, e.inputs)
     const [bias, mask, extra, pastKey, pastValue, used] = e.inputs.slice(3)
-    if (bias && bias.size !== heads * (2 * size + valueSize)) throw misfit('a bias', bias.shape)
     const packed = (operand: Operand, parts: number, index: number): HeadsAt => {
       const row = heads * parts * size
       return { at: plus(operand.at, index * size * 4), strides: [operand.shape[1] * row, parts * size, row, 1] }
@@ -272,7 +278,11 @@ export const MultiHeadAttention = defineOp({
   },
   compute({ attributes, inputs, outputs, outputCount }) {
     const heads = attributes.num_heads
-    const { batch, queries, length, past: room, shared, size, valueSize, q, k, v } = unpacked(heads, inputs)
+    const { batch, queries, length, past: room, shared, size, valueSize } = multiHeadSizes(heads, inputs)
+    // How many keys there are in a buffer is for an element to say.
+    checkBias(inputs[5], batch, heads, queries, shared ? length : room + length)
+    if (inputs[4] && !shared) keyMaskOf(inputs[4].shape, batch, queries, room + length)
+    const { q, k, v } = unpacked(heads, inputs)
     const past = shared && inputs[8] ? usedRows(inputs[8], length, room) : room
     const rows = shared ? room : past + length
     const keys = past + length

@@ -2,6 +2,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { int, string } from '../../ir/attributes.js'
+import { requireFloats, requireIntegers } from '../shared/operands.js'
 import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { exp, log } from '../../core/scalar-functions.js'
 import { isFloat } from '../../core/dtype.js'
@@ -15,7 +16,15 @@ export interface LossAttributes {
 const lossAttributes = { ignore_index: int(), reduction: string('mean') }
 
 /** Scores are [batch, classes, …], targets [batch, …]. */
-function lossShape(x: Shape, target: Shape, weight: TensorType | undefined, { reduction }: LossAttributes): Shape {
+function lossShape(
+  { shape: x }: TensorType,
+  targets: TensorType,
+  weight: TensorType | undefined,
+  { reduction }: LossAttributes,
+): Shape {
+  requireIntegers('target', targets)
+  requireFloats(weight)
+  const target = targets.shape
   const rest = [x[0], ...x.slice(2)]
   if (x.length < 2 || target.join() !== rest.join()) {
     throw new LanewiseError('E_SHAPE', `targets of shape ${formatShape(target)} do not fit scores ${formatShape(x)}`, {
@@ -65,7 +74,7 @@ export const NegativeLogLikelihoodLoss = defineOp({
   arity: [2, 3],
   attributes: lossAttributes,
   infer: ({ attributes, inputs: [x, target, weight] }) => [
-    { dtype: x.dtype, shape: lossShape(x.shape, target.shape, weight, attributes) },
+    { dtype: x.dtype, shape: lossShape(x, target, weight, attributes) },
   ],
   compute({ attributes, inputs: [x, target, weight], outputs: [y] }) {
     const loss = negativeLikelihood(
@@ -107,7 +116,7 @@ export const SoftmaxCrossEntropyLoss = defineOp({
   outputs: 2,
   attributes: lossAttributes,
   infer: ({ attributes, inputs: [x, target, weight] }) => [
-    { dtype: x.dtype, shape: lossShape(x.shape, target.shape, weight, attributes) },
+    { dtype: x.dtype, shape: lossShape(x, target, weight, attributes) },
     x,
   ],
   compute({ attributes, inputs: [x, target, weight], outputs: [y], outputCount }) {

@@ -2,8 +2,9 @@
 import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
-import { sizeOf } from '../../core/shape.js'
+import { formatShape, sizeOf } from '../../core/shape.js'
 import { float, required, string } from '../../ir/attributes.js'
+import { requireFloats, requireIntegers } from '../shared/operands.js'
 import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { exp, log } from '../../core/scalar-functions.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
@@ -15,7 +16,14 @@ type Update = (values: readonly number[]) => readonly number[]
 
 /** X, then the states after the gradients, of every tensor. */
 function updatedTypes(inputs: readonly TensorType[], lists: number): TensorType[] {
-  const tensors = inputs.slice(2)
+  const [rate, step, ...tensors] = inputs
+  requireFloats(rate, ...tensors)
+  requireIntegers('T', step)
+  for (const [what, { shape }] of [
+    ['R', rate],
+    ['T', step],
+  ] as const)
+    if (sizeOf(shape) !== 1) throw new LanewiseError('E_SHAPE', `${what} must be one number, got ${formatShape(shape)}`)
   const count = tensors.length / lists
   if (!Number.isInteger(count) || count === 0)
     throw new LanewiseError('E_GRAPH', `${tensors.length} tensors do not make ${lists} lists`)

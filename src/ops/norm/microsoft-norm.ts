@@ -6,6 +6,7 @@ import { LanewiseError, present } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, int, required } from '../../ir/attributes.js'
+import { requireFloats, requireIntegers } from '../shared/operands.js'
 import { floatsOf, floatTensor, numericTensor } from '../shared/scalar-floats.js'
 import { plus, type Address, type Emitter } from '../../ir/emitter.js'
 import { defineOp, type ComputeContext, type TensorType } from '../../ir/op.js'
@@ -180,7 +181,7 @@ export const EmbedLayerNormalization = defineOp({
   // Segments, and their table.
   optional: [1, 4],
   attributes: { epsilon: float(1e-12), mask_index_type: int(1) },
-  infer({ inputs: [ids, , words, , , gamma, beta], outputCount }) {
+  infer({ inputs: [ids, segments, words, positions, segmentTable, gamma, beta, mask, positionIds], outputCount }) {
     if (ids.shape.length !== 2 || words.shape.length !== 2)
       throw new LanewiseError(
         'E_SHAPE',
@@ -189,6 +190,20 @@ export const EmbedLayerNormalization = defineOp({
     const [batch, length] = ids.shape
     const size = words.shape[1]
     checkVectors(size, gamma, beta)
+    requireFloats(words, positions, segmentTable, gamma, beta)
+    for (const list of [ids, segments, positionIds]) requireIntegers('ids', list)
+    requireIntegers('mask', mask)
+    for (const table of [positions, segmentTable]) {
+      if (table && (table.shape.length !== 2 || table.shape[1] !== size))
+        throw new LanewiseError(
+          'E_SHAPE',
+          `embeddings of shape ${formatShape(table.shape)} should have ${size} columns`,
+        )
+    }
+    checkList(segments, batch * length)
+    checkList(positionIds, length)
+    if (mask && sizeOf(mask.shape) !== batch * length)
+      throw new LanewiseError('E_SHAPE', `a mask of shape ${formatShape(mask.shape)} does not fit`)
     const rows = { dtype: words.dtype, shape: [batch, length, size] }
     const made: TensorType[] = [rows, { dtype: 'int32', shape: [batch] }, rows]
     return made.slice(0, Math.max(outputCount, 1))
@@ -197,16 +212,11 @@ export const EmbedLayerNormalization = defineOp({
     const [ids, segments, words, positions, segmentTable, gamma, beta, mask, positionIds] = inputs
     const [batch, length, size] = outputs[0].shape
     const sums = new Float64Array(batch * length * size)
-    const tables: [HostTensor, (i: number) => number][] = [[words, list(ids, batch * length)]]
-    tables.push([positions, positionIds ? list(positionIds, length) : (i) => i % length])
-    if (segments && segmentTable) tables.push([segmentTable, list(segments, batch * length)])
+    const tables: [HostTensor, (i: number) => number][] = [[words, list(ids)]]
+    tables.push([positions, positionIds ? list(positionIds) : (i) => i % length])
+    if (segments && segmentTable) tables.push([segmentTable, list(segments)])
     for (const [table, of] of tables) {
       const values = floatsOf(table)
-      if (table.shape.length !== 2 || table.shape[1] !== size)
-        throw new LanewiseError(
-          'E_SHAPE',
-          `embeddings of shape ${formatShape(table.shape)} should have ${size} columns`,
-        )
       for (let i = 0; i < batch * length; i++) {
         const row = of(i)
         if (!(row >= 0 && row < table.shape[0]))
@@ -231,11 +241,17 @@ export const EmbedLayerNormalization = defineOp({
   },
 })
 
+/** @throws LanewiseError `E_SHAPE` unless ids that are given are `count`, or as many for each of several examples. */
+function checkList(ids: TensorType | undefined, count: number): void {
+  if (!ids) return
+  const given = sizeOf(ids.shape)
+  if (given !== count && (given === 0 || given % count !== 0))
+    throw new LanewiseError('E_SHAPE', `ids of shape ${formatShape(ids.shape)} do not fit`)
+}
+
 /** Ids as numbers; a list of one row serves every example. */
-function list(tensor: HostTensor, count: number): (i: number) => number {
+function list(tensor: HostTensor): (i: number) => number {
   const values = toNumbers(tensor, 'ids')
-  if (values.length === 0 || (values.length !== count && values.length % count !== 0))
-    throw new LanewiseError('E_SHAPE', `ids of shape ${formatShape(tensor.shape)} do not fit`)
   return (i) => values[i % values.length]
 }
 

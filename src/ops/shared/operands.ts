@@ -31,6 +31,17 @@ export function requireArithmetic(dtype: DType): void {
   throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
 }
 
+/** @throws LanewiseError `E_TENSOR` for an operand that is there and does not hold integers (or truth values). */
+export function requireIntegers(what: string, type: TensorType | undefined): void {
+  if (!type || isInteger(type.dtype) || type.dtype === 'bool') return
+  throw new LanewiseError('E_TENSOR', `${what} must hold integers, got ${type.dtype}`, { actual: type.dtype })
+}
+
+/** @throws LanewiseError `E_UNSUPPORTED` for an operand that is there and does not hold floats. */
+export function requireFloats(...types: readonly (TensorType | undefined)[]): void {
+  for (const type of types) if (type) requireFloat(type.dtype)
+}
+
 /** @throws LanewiseError `E_UNSUPPORTED` for a type that is no float. */
 export function requireFloat(dtype: DType): void {
   if (!isFloat(dtype))

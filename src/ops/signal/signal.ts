@@ -4,6 +4,7 @@ import { hostFrom, toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sizeOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { transform } from './fft.js'
+import { requireIntegers } from '../shared/operands.js'
 import { floatsOf, numbersOf, numericTensor, floatTensor } from '../shared/scalar-floats.js'
 import { cos, exp, log } from '../../core/scalar-functions.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
@@ -32,6 +33,19 @@ interface Transform {
   readonly shape: readonly number[]
 }
 
+/** What holds of the operands whatever their elements are. */
+function checkTransform(x: Shape, ...numbers: readonly (TensorType | undefined)[]): void {
+  const parts = x[x.length - 1]
+  if (x.length < 2 || (parts !== 1 && parts !== 2))
+    throw new LanewiseError('E_SHAPE', `the last axis must hold 1 or 2 parts of a number, got ${formatShape(x)}`)
+  for (const [i, what] of ['dft_length', 'axis'].entries()) {
+    const number = numbers[i]
+    requireIntegers(what, number)
+    if (number && sizeOf(number.shape) !== 1)
+      throw new LanewiseError('E_SHAPE', `${what} must have one element, got ${formatShape(number.shape)}`)
+  }
+}
+
 function transformOf(
   { onesided, inverse }: { readonly onesided: number; readonly inverse: number },
   x: Shape,
@@ -39,8 +53,6 @@ function transformOf(
   axisTensor: HostTensor | undefined,
 ): Transform {
   const parts = x[x.length - 1]
-  if (x.length < 2 || (parts !== 1 && parts !== 2))
-    throw new LanewiseError('E_SHAPE', `the last axis must hold 1 or 2 parts of a number, got ${formatShape(x)}`)
   const axis = normalizeAxis(axisTensor ? scalarOf(axisTensor, 'axis') : -2, x.length)
   if (axis === x.length - 1)
     throw new LanewiseError('E_VALUE', 'the axis of real and imaginary parts cannot be transformed')
@@ -59,9 +71,11 @@ export const DFT = defineOp({
   takes: isFloat,
   arity: [1, 3],
   attributes: { inverse: int(0), onesided: int(0) },
-  infer: (c) => [
-    { dtype: c.inputs[0].dtype, shape: transformOf(c.attributes, c.inputs[0].shape, c.value(1), c.value(2)).shape },
-  ],
+  infer(c) {
+    const [{ dtype, shape }, length, axis] = c.inputs
+    checkTransform(shape, length, axis)
+    return [{ dtype, shape: transformOf(c.attributes, shape, c.value(1), c.value(2)).shape }]
+  },
   compute({ attributes, inputs: [x, lengthTensor, axisTensor], outputs: [y] }) {
     const { axis, length, kept, toReal } = transformOf(attributes, x.shape, lengthTensor, axisTensor)
     const values = floatsOf(x)
