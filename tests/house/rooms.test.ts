@@ -135,8 +135,28 @@ describe('arrows between families of kernels', () => {
   })
 })
 
+/** A ring of what reads each other, or none; the first is named again at its end. */
+function ringIn(next: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
+  const done = new Set<string>()
+  const from = (one: string, path: readonly string[]): readonly string[] => {
+    if (path.includes(one)) return [...path.slice(path.indexOf(one)), one]
+    if (done.has(one)) return []
+    for (const other of next.get(one) ?? []) {
+      const ring = from(other, [...path, one])
+      if (ring.length > 0) return ring
+    }
+    done.add(one)
+    return []
+  }
+  for (const one of next.keys()) {
+    const ring = from(one, [])
+    if (ring.length > 0) return ring
+  }
+  return []
+}
+
 /** A ring of folders that stand side by side, each of which imports from the next, or none. */
-function ringOf(sources: ReadonlyMap<string, string>): readonly string[] {
+function ringOfFolders(sources: ReadonlyMap<string, string>): readonly string[] {
   const next = new Map<string, Set<string>>()
   const above = (one: string, other: string) => `${other}/`.startsWith(`${one}/`)
   for (const [file, text] of sources) {
@@ -148,30 +168,47 @@ function ringOf(sources: ReadonlyMap<string, string>): readonly string[] {
       next.set(folder, (next.get(folder) ?? new Set()).add(target))
     }
   }
-  const done = new Set<string>()
-  const from = (folder: string, path: readonly string[]): readonly string[] => {
-    if (path.includes(folder)) return [...path.slice(path.indexOf(folder)), folder]
-    if (done.has(folder)) return []
-    for (const other of next.get(folder) ?? []) {
-      const ring = from(other, [...path, folder])
-      if (ring.length > 0) return ring
+  return ringIn(next)
+}
+
+/**
+ * A ring of files that import more than types of each other, when they are loaded, or none. Such files depend on which
+ * of them is loaded first.
+ */
+function ringOfFiles(sources: ReadonlyMap<string, string>): readonly string[] {
+  const next = new Map<string, Set<string>>()
+  for (const [file, text] of sources)
+    for (const [, what, path] of text.matchAll(/^(?:import|export)\b(?! type\b)([^'";]*?)\bfrom '(\.[^']+)'/gm)) {
+      const names = /\{([^}]*)\}/.exec(what)?.[1].split(',') ?? []
+      const onlyTypes = names.length > 0 && names.every((name) => /^\s*(type\b|$)/.test(name))
+      const target = join(dirname(file), path).replace(/\.js$/, '.ts')
+      if (!onlyTypes) next.set(file, (next.get(file) ?? new Set()).add(target))
     }
-    done.add(folder)
-    return []
-  }
-  for (const folder of next.keys()) {
-    const ring = from(folder, [])
-    if (ring.length > 0) return ring
-  }
-  return []
+  return ringIn(next)
+}
+
+/** The texts of src, by their paths. */
+function sourcesOfSrc(): Map<string, string> {
+  const files = execFileSync('git', ['ls-files', 'src/*.ts'], { cwd: root, encoding: 'utf8' }).trim().split('\n')
+  return new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
 }
 
 test('folders side by side form no ring', () => {
-  const files = execFileSync('git', ['ls-files', 'src/*.ts'], { cwd: root, encoding: 'utf8' }).trim().split('\n')
-  const sources = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+  const sources = sourcesOfSrc()
   expect(sources.size).toBeGreaterThan(300)
-  expect(ringOf(sources)).toEqual([])
+  expect(ringOfFolders(sources)).toEqual([])
   // One import the other way, of a type at that, makes one.
   sources.set('src/api/load/planted.ts', "import type { Prepared } from '../prepared/read.js'")
-  expect(ringOf(sources)).toEqual(['src/api/load', 'src/api/prepared', 'src/api/load'])
+  expect(ringOfFolders(sources)).toEqual(['src/api/load', 'src/api/prepared', 'src/api/load'])
+})
+
+test('files that import more than types of each other form no ring', () => {
+  const sources = sourcesOfSrc()
+  expect(ringOfFiles(sources)).toEqual([])
+  const planted = ['src/core/planted.ts', 'src/core/back.ts']
+  sources.set(planted[0], "import {\n  type One,\n  back,\n} from './back.js'\n")
+  sources.set(planted[1], "import { type Two } from './planted.js'\nimport type { Three } from './planted.js'\n")
+  expect(ringOfFiles(sources)).toEqual([])
+  sources.set(planted[1], "export * from './planted.js'\n")
+  expect(ringOfFiles(sources)).toEqual([...planted, planted[0]])
 })

@@ -12,7 +12,7 @@ import { floatsOf, floatTensor, numbersOf } from '../shared/scalar-floats.js'
 import { checkQuantized, dynamicRange, perTensor, quantized } from '../quantize/quantize.js'
 import { checkLengths } from './rnn-emit.js'
 import { cellActivations, lstmGates } from './rnn-scalar.js'
-import { outputTypes, recurrentSizes } from './rnn.js'
+import { outputTypes, recurrentSizes } from './rnn-sizes.js'
 
 const GATES = 4
 const { fround } = Math

@@ -6,7 +6,7 @@ import { emitStridedCopy } from '../../ir/strided.js'
 import { toNumbers } from '../../core/host.js'
 import { plus, type Address, type Emitter, type KernelEmitter, type Operand } from '../../ir/emitter.js'
 import { VECTOR_ROWS } from '../matmul/variants.js'
-import { recurrentSizes, stateAt, type RecurrentAttributes } from './rnn.js'
+import { recurrentSizes, stateAt, type RecurrentAttributes } from './rnn-sizes.js'
 import { choosePanels, WIDE } from './variants.js'
 
 /** Whether the kernels do what the attributes ask for. */

@@ -11,7 +11,8 @@ import { UNARY_NONE, UNARY_RELU, UNARY_TANH } from '../../../assembly/abi/codes.
 import type { Gradient } from '../../ir/gradient.js'
 import { plus, type Address } from '../../ir/emitter.js'
 import { addedBias, biasOfGate, packGates, plainRecurrence, recurrenceTable } from './rnn-emit.js'
-import { GRU, LSTM, RNN, type RecurrentAttributes } from './rnn.js'
+import { GRU, LSTM, RNN } from './rnn.js'
+import type { RecurrentAttributes } from './rnn-sizes.js'
 import {
   directionsOf,
   oneStep,

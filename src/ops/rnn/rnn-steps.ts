@@ -11,7 +11,7 @@ import { emitStridedCopy } from '../../ir/strided.js'
 import { emitMatrixProduct } from '../matmul/product.js'
 import { VECTOR_ROWS } from '../matmul/variants.js'
 import { checkLengths, recurrenceTable } from './rnn-emit.js'
-import { recurrentSizes, type RecurrentAttributes, type RecurrentSizes } from './rnn.js'
+import { recurrentSizes, type RecurrentAttributes, type RecurrentSizes } from './rnn-sizes.js'
 
 /** One direction of a layer: places are in bytes from the beginnings of tensors. */
 interface Direction extends RecurrentSizes {

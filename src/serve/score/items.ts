@@ -11,7 +11,7 @@ import { readBytes } from '../../platform/node-files.js'
 import type { Tensors } from '../../api/worker/batches.js'
 import { checkRange, tensorFromJson } from '../datatypes.js'
 import type { ModelDescription, TensorDescription } from '../protocol.js'
-import { rowsOfShard, type Plan } from './plan.js'
+import { rowsOfShard, type Plan } from './shards.js'
 import { cellsOf, DECIMAL, NAMES, pictureFile, rowsOfText, SPECIAL } from './source.js'
 import type { ShardStore } from './store.js'
 

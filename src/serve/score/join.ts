@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LanewiseError } from '../../core/errors.js'
 import { sha256Of } from '../../platform/checksum.js'
-import { shardLines, shardName, type Plan } from './plan.js'
+import { shardLines, shardName, type Plan } from './shards.js'
 import type { ShardStore } from './store.js'
 
 /** What a run has come to: `manifest.json`, which is there when all the rest is. */

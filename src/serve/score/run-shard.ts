@@ -9,7 +9,8 @@ import { batchKey, joined, rowsOf, separated, type Tensors } from '../../api/wor
 import { sentError } from '../messages.js'
 import { PlainSession } from '../session.js'
 import { atLine, Items, type Item } from './items.js'
-import { modelName, readPlan, shardLines, shardName, type Plan } from './plan.js'
+import { modelName, readPlan } from './plan.js'
+import { shardLines, shardName, type Plan } from './shards.js'
 import type { ShardStore } from './store.js'
 
 /** What came of a shard. */

@@ -1,7 +1,7 @@
 import type { ProfileEntry } from '../../api/profile.js'
+import { share } from '../../core/table.js'
 import type { RunProfile } from '../../inspect/profile-file.js'
 import { h, hueOf } from '../dom.js'
-import { share } from './view.js'
 
 /** More rows make a page slow; the search finds the others. */
 const MOST_ROWS = 1500

@@ -1,9 +1,8 @@
 import type { ProfileEntry } from '../../api/profile.js'
-import { bytesText, msText } from '../../core/table.js'
+import { bytesText, msText, share } from '../../core/table.js'
 import type { RunProfile } from '../../inspect/profile-file.js'
 import { h, hueOf } from '../dom.js'
 import { framesOf, type Frame } from './frames.js'
-import { share } from './view.js'
 
 const ROW = 24
 const MOST_ZOOM = 256

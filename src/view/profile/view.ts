@@ -1,4 +1,4 @@
-import { msText } from '../../core/table.js'
+import { msText, share } from '../../core/table.js'
 import type { RunProfile } from '../../inspect/profile-file.js'
 import { h } from '../dom.js'
 import { memoryPanel } from './memory.js'
@@ -122,9 +122,4 @@ function summary(profile: RunProfile, letter: string | undefined, other: RunProf
     h('p', { class: 'facts' }, engine),
     h('dl', {}, ...facts.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)))),
   )
-}
-
-/** A part of a whole in per cent. */
-export function share(part: number, whole: number): string {
-  return whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : ''
 }
