@@ -68,6 +68,7 @@ export const usage = `npm run bench -- ${suites.join('|')} [options]
   --store                        store the ratios in bench/ratios.json
   --variant conv/im2col,conv/direct/taps
                                  kernels: these ways beside each other and the one that is chosen, wherever they can compute a layer
+                                 (conv/direct: of several of a name the one that is chosen among them)
   --sweep                        with --variant: layers around the thresholds of the family instead of those of models
 npm run bench -- tables          writes the tables of docs/performance that bench/results has figures for
 npm run bench -- figures         writes the rows of README's table, and of the targets in docs/performance.md, that bench/results has reports of full runs for`

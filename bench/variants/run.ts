@@ -2,7 +2,7 @@
 // interleaved.
 import { writeFileSync } from 'node:fs'
 import { present } from '../../src/core/errors.js'
-import { forcedVariants } from '../../src/core/variants.js'
+import { forcedVariants, isOf } from '../../src/core/variants.js'
 import * as lanewise from '../../src/node.js'
 import { agrees, compareValues, describeComparison, modelTolerance } from '../../tests/support/agreement.js'
 import { Peaks } from '../../src/inspect/peaks.js'
@@ -60,11 +60,12 @@ async function measure(work: Work): Promise<VariantRow | undefined> {
   const plain = await start(work, undefined)
   const running = new Map<string, Running>()
   try {
-    const chosen = plain.kernels.find((kernel) => variants.includes(kernel)) ?? plain.kernels[0]
+    const chosen =
+      plain.kernels.flatMap((kernel) => variants.find((variant) => isOf(kernel, variant)) ?? [])[0] ?? plain.kernels[0]
     for (const variant of variants) {
       const forced = await start(work, variant)
       // A variant that cannot compute the layer leaves the choice as it is.
-      if (forced.kernels.includes(variant)) running.set(variant, forced)
+      if (forced.kernels.some((kernel) => isOf(kernel, variant))) running.set(variant, forced)
       else await forced.loaded.release()
     }
     if (running.size === 0) return undefined
@@ -116,6 +117,9 @@ for await (const work of works()) {
   rows.push(row)
   process.stderr.write(`${row.name}: ${row.chosen}${row.disagreements.length > 0 ? ', DISAGREES' : ''}\n`)
 }
+const idle = variants.filter((variant) => rows.length > 0 && rows.every(({ times }) => !times[variant]))
+if (idle.length > 0)
+  throw new Error(`no layer can be computed by ${idle.map((name) => `${family}/${name}`).join(', ')}`)
 const report: VariantReport = {
   family,
   variants,

@@ -1,7 +1,7 @@
 /**
- * By family ("conv"), the variant ("direct/taps") that operators take wherever it can compute what they ask for,
- * instead of the one that their table of variants finds fastest. For the bench, which so measures what those tables
- * claim; nothing else sets it.
+ * By family ("conv"), the variant ("direct/taps"), or all of one name ("direct"), that operators take wherever it can
+ * compute what they ask for, instead of the one that their table of variants finds fastest. For the bench, which so
+ * measures what those tables claim; nothing else sets it.
  *
  * @internal
  */
@@ -22,6 +22,16 @@ export interface Variant<P> {
  */
 export function firstThatPays<P, V extends Variant<P>>(family: string, table: readonly V[], problem: P): V {
   const forced = forcedVariants.get(family)
-  const chosen = forced && table.find((variant) => variant.name === forced && variant.takes(problem))
-  return chosen || (table.find((variant) => variant.takes(problem) && variant.pays(problem)) ?? table[table.length - 1])
+  const able = forced ? table.filter((variant) => isOf(variant.name, forced) && variant.takes(problem)) : []
+  return (
+    able.find((variant) => variant.pays(problem)) ??
+    able[0] ??
+    table.find((variant) => variant.takes(problem) && variant.pays(problem)) ??
+    table[table.length - 1]
+  )
+}
+
+/** Whether a variant is the one that is named, or one of several of that name: "direct/taps" is of "direct". */
+export function isOf(variant: string, name: string): boolean {
+  return `${variant}/`.startsWith(`${name}/`)
 }
