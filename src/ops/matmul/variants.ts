@@ -27,7 +27,8 @@ interface RowsVariant extends Variant<RowsProblem> {
 }
 
 /**
- * Up to so many rows a product is bound by reading its right side: --variant matmul/gemv/packed,matmul/gemm/packed.
+ * Up to so many rows a product is bound by reading its right side: --variant matmul/gemv/packed,matmul/gemm/packed and,
+ * where that is made in the run, --variant matmul/gemv/raw,matmul/gemm/unpacked.
  * These kernels add up in another order, so that an example's bits would depend on how many there are.
  */
 export const VECTOR_ROWS = 3
