@@ -42,7 +42,9 @@ export async function download(
   { signal, timeout, limit = Infinity, onProgress, what = 'the model' }: ReadOptions = {},
 ): Promise<Uint8Array> {
   const fail = (code: ErrorCode, reason: string, cause?: unknown): never => {
-    const place = isLocation(location) ? String(location) : 'url' in location ? location.url : 'given'
+    const whole = isLocation(location) ? String(location) : 'url' in location ? location.url : 'given'
+    // A data: URL is as long as the model.
+    const place = whole.length > 300 ? `${whole.slice(0, 300)}…` : whole
     throw new LanewiseError(code, `${what} ${place} cannot be fetched: ${reason}`, { cause })
   }
   const controller = new AbortController()
@@ -87,11 +89,18 @@ export async function download(
       throw new LanewiseError('E_STATE', `loading ${what} was aborted`, { cause: signal.reason as unknown })
     if (late) fail('E_EXTERNAL', `it took longer than ${timeout} ms`)
     if (error instanceof LanewiseError) throw error
-    return fail('E_EXTERNAL', (error as Error).message, error)
+    return fail('E_EXTERNAL', reasonOf(error as Error), error)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', stop)
   }
+}
+
+/** What an error of the network says: Node's own says nothing but "fetch failed", and why is in its cause. */
+function reasonOf({ message, cause }: Error): string {
+  const { message: why, code } = (cause ?? {}) as { readonly message?: unknown; readonly code?: unknown }
+  const more = why || code
+  return typeof more === 'string' ? `${message} (${more})` : message
 }
 
 /** The bytes of a response; never more of them than allowed are taken in. */

@@ -40,11 +40,11 @@ function fail(code: ErrorCode, what: string, path: string, cause: unknown): neve
   throw new LanewiseError(code, `${what} ${JSON.stringify(path)}: ${reasonOf(cause)}`, { cause })
 }
 
-/** The file a location names; undefined if it is on the network. */
+/** The file a location names; undefined if it is on the network, or its bytes are in the location itself. */
 export function filePath(location: string | URL): string | undefined {
   const text = String(location)
   if (text.startsWith('file:')) return fileURLToPath(text)
-  return /^https?:/.test(text) ? undefined : text
+  return /^(https?:|blob:|data:[^,]*,)/i.test(text) ? undefined : text
 }
 
 export function joinPath(...parts: readonly string[]): string {

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { LanewiseError } from '../core/errors.js'
 import { download } from './download.js'
 import { nodeExternalData } from './node-external.js'
-import { readBytes, readNow } from './node-files.js'
+import { filePath, readBytes, readNow } from './node-files.js'
 import type { Platform } from './platform.js'
 import { wasmFile } from './wasm-files.js'
 
@@ -17,21 +16,21 @@ export const nodePlatform: Platform = {
   wasmNow: (build) => readFileSync(wasmFile(build)),
 
   async readKernels(file) {
-    const path = pathOf(file)
+    const path = filePath(file)
     if (path === undefined) return (await download(file)) as BufferSource
     // Small, and needed before anything else can happen: a trip through the thread pool would only take longer.
     return readFileSync(path)
   },
 
   readModel(location, options) {
-    const path = pathOf(location)
+    const path = filePath(location)
     return path === undefined
       ? download(location, options)
       : readBytes(path, options?.limit, 'E_PARSE', options?.what ?? 'the model')
   },
 
   openPrepared(location) {
-    const path = pathOf(location)
+    const path = filePath(location)
     if (!path?.endsWith('.lw')) return undefined
     try {
       const size = readNow(path, (_, bytes) => bytes)
@@ -45,7 +44,7 @@ export const nodePlatform: Platform = {
   threads: () => import('./node-threads.js'),
 
   externalData(location, options) {
-    const path = pathOf(location)
+    const path = filePath(location)
     if (path === undefined)
       throw new LanewiseError(
         'E_EXTERNAL',
@@ -53,11 +52,4 @@ export const nodePlatform: Platform = {
       )
     return nodeExternalData(dirname(path), options)
   },
-}
-
-/** The file a location names; undefined if it is on the network. */
-function pathOf(location: string | URL): string | undefined {
-  const text = String(location)
-  if (text.startsWith('file:')) return fileURLToPath(text)
-  return /^https?:/.test(text) ? undefined : text
 }
