@@ -338,7 +338,9 @@ function check<T extends object>(options: T | undefined, rules: { readonly [K in
         const actual =
           typeof value === 'object'
             ? kindOf(value) + (odd ? ` with ${odd[0]}: ${shown(odd[1])}` : '')
-            : JSON.stringify(value, (_, x: unknown) => (typeof x === 'bigint' ? `${x}n` : x))
+            : typeof value === 'bigint'
+              ? `${value}n`
+              : shown(value)
         throw new LanewiseError('E_VALUE', `the option ${name} must be ${expected}, got ${actual}`, {
           expected,
           actual,
