@@ -193,7 +193,9 @@ export const SequenceInsert = defineOp({
     const at = inputs[2] ? positionIn(sequence, tensorAt(inputs, 2), true) : sequence.items.length
     // An empty sequence read from outside may not know what it is a sequence of.
     const dtype = sequence.items.length === 0 ? tensor.dtype : sequence.dtype
-    const grown = sequenceOf(dtype, sequence.items.toSpliced(at, 0, tensor))
+    // Looking at all others again would make a loop that gathers n items take n² steps.
+    sequenceOf(dtype, [tensor])
+    const grown: HostSequence = { kind: 'sequence', dtype, items: sequence.items.toSpliced(at, 0, tensor) }
     noteGrown(grown, sequence, tensor)
     return [grown]
   },
@@ -207,7 +209,7 @@ export const SequenceErase = defineOp({
     const sequence = sequenceAt(inputs, 0)
     if (sequence.items.length === 0) throw new LanewiseError('E_VALUE', 'nothing can be erased from an empty sequence')
     const at = inputs[1] ? positionIn(sequence, tensorAt(inputs, 1), false) : sequence.items.length - 1
-    return [sequenceOf(sequence.dtype, sequence.items.toSpliced(at, 1))]
+    return [{ ...sequence, items: sequence.items.toSpliced(at, 1) }]
   },
 })
 
