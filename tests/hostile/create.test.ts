@@ -160,6 +160,13 @@ const rows: readonly Row[] = [
     {},
     'com.microsoft',
   ]),
+  ...(
+    [
+      ['a number of steps that is a float', 'E_TENSOR', [f32(1), f32(1), f32(2), f32(2), f32(2)]],
+      ['two rates', 'E_SHAPE', [f32(2), i64(1), f32(2), f32(2), f32(2)]],
+      ['gradients of integers', 'E_UNSUPPORTED', [f32(1), i64(1), f32(2), i64(2), f32(2)]],
+    ] as const
+  ).map(([what, code, inputs]): Row => ['Adagrad', what, code, inputs, {}, 'ai.onnx.preview.training']),
   ['QuantizeLinear', 'scales of no axis, a scalar beside', 'E_SHAPE', [f32(5, 7, 3), f32(2), typed('uint8', [])]],
   ['BitwiseNot', 'floats, whatever axes they have', 'E_UNSUPPORTED', [f32()]],
   [
@@ -183,6 +190,7 @@ const made: Readonly<Record<string, DType>> = {
 function modelOf([op, , , inputs, attributes, domain]: Row): Uint8Array {
   return writtenModel({
     opset: 23,
+    domains: domain ? { [domain]: 1 } : {},
     nodes: [{ op, domain, inputs: inputs.map((spec, i) => (spec ? `x${i}` : '')), outputs: ['y'], attributes }],
     inputs: Object.fromEntries(inputs.flatMap((spec, i) => (spec ? [[`x${i}`, spec]] : []))),
     outputs: { y: { dtype: made[op] ?? inputs[0]?.dtype ?? 'float32' } },
