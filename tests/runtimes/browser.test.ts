@@ -19,6 +19,7 @@ interface PageGlobals {
   refused(): Promise<string>
   kernelsFrom(place: 'folder' | 'file' | 'bytes' | 'onnxruntime', pixels: number[]): Promise<number[]>
   determinant(): Promise<number[]>
+  oneAfterTheOther(count: number, pixels: number[]): Promise<number>
 }
 
 const page = `
@@ -41,6 +42,11 @@ globalThis.determinant = async () => {
   const session = await InferenceSession.create('/rare.onnx')
   const { y } = await session.run({ x: new Tensor('float32', [1, 2, 3, 4], [2, 2]) })
   return Array.from(y.data)
+}
+globalThis.oneAfterTheOther = async (count, pixels) => {
+  let done = 0
+  for (; done < count; done++) await globalThis.classify('simd', pixels)
+  return done
 }
 globalThis.refused = () => InferenceSession.create('/nowhere.onnx').then(() => 'loaded', (error) => error instanceof LanewiseError ? error.code : String(error))
 `
@@ -121,6 +127,14 @@ describe.skipIf(!hasChromium)('Chromium', () => {
     const { scores } = await session.run({ image: new Tensor('float32', smallImage(), [1, 1, 12, 12]) })
     return Array.from(scores.data as Float32Array)
   }
+
+  test('released sessions give their memory back: a page has room for 124 at a time', async () => {
+    const tab = await open('esbuild')
+    const many = ([count, pixels]: readonly [number, number[]]) =>
+      (globalThis as unknown as PageGlobals).oneAfterTheOther(count, pixels)
+    expect(await tab.evaluate(many, [200, pixels] as const)).toBe(200)
+    await tab.close()
+  })
 
   test.each(['esbuild', 'vite'])('the packed library, bundled by %s, has the same bits as in Node', async (bundler) => {
     const tab = await open(bundler)
