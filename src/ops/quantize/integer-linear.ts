@@ -27,7 +27,7 @@ function asColumn(shape: Shape): Shape {
  */
 export function checkCentre(x: TensorType, zero: TensorType | undefined, zeroShape: Shape = zero?.shape ?? []): void {
   checkZeroType(x, zero)
-  if (zero && sizeOf(zeroShape) !== 1) broadcastTo(zeroShape, x.shape)
+  if (zero && sizeOf(zeroShape) !== 1) requireBroadcast(zeroShape, x.shape)
 }
 
 function checkZeroType(x: TensorType, zero: TensorType | undefined): void {
@@ -48,12 +48,17 @@ export function centred(x: HostTensor, zero: HostTensor | undefined, zeroShape: 
   return { shape: x.shape, data: Float64Array.from(values, (value, i) => value - zeros[offsets[i]]) }
 }
 
-/** {@link broadcastOffsets} that refuses shapes that do not broadcast. */
-export function broadcastTo(shape: Shape, to: Shape): number[] {
+/** @throws LanewiseError `E_SHAPE` for a shape that does not broadcast to another. */
+export function requireBroadcast(shape: Shape, to: Shape): void {
   const lead = to.length - shape.length
   if (lead < 0 || shape.some((size, i) => size !== 1 && size !== to[lead + i])) {
     throw new LanewiseError('E_SHAPE', `${formatShape(shape)} does not broadcast to ${formatShape(to)}`)
   }
+}
+
+/** {@link broadcastOffsets} that refuses shapes that do not broadcast. */
+function broadcastTo(shape: Shape, to: Shape): number[] {
+  requireBroadcast(shape, to)
   return broadcastOffsets(shape, to)
 }
 
@@ -154,7 +159,7 @@ export const QLinearMatMul = defineOp({
     const { shape } = productShape(a.shape, b.shape)
     for (const scale of [aScale, bScale, yScale]) requireFloat(scale.dtype)
     for (const given of [asColumn(aScale.shape), bScale.shape, asColumn(yScale.shape), asColumn(yZero.shape)])
-      if (sizeOf(given) !== 1) broadcastTo(given, shape)
+      if (sizeOf(given) !== 1) requireBroadcast(given, shape)
     checkCentre(a, aZero, asColumn(aZero.shape))
     checkCentre(b, bZero)
     return [{ dtype: yZero.dtype, shape }]

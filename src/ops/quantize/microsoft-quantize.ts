@@ -9,7 +9,7 @@ import { matmul, productShape, type Matrix } from '../matmul/scalar-linear.js'
 import { broadcastOffsets } from '../shared/broadcast-offsets.js'
 import { requireFloat } from '../shared/operands.js'
 import { emitProduct, productKernel } from './integer-emit.js'
-import { broadcastTo, centred, checkCentre } from './integer-linear.js'
+import { requireBroadcast, centred, checkCentre } from './integer-linear.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
 import { stored } from './microsoft-qlinear.js'
 import { checkQuantized, dynamicRange, perTensor, quantized, requireType } from './quantize.js'
@@ -43,7 +43,7 @@ export const QGemm = defineOp({
     const [m, n] = shape
     checkCentre(b, bZero, columnsOf(bZero, transB))
     checkScales('b', bScale, n, shape)
-    if (bias) broadcastTo(bias.shape, [m, n])
+    if (bias) requireBroadcast(bias.shape, [m, n])
     return [{ dtype: yScale && yZero ? yZero.dtype : 'float32', shape }]
   },
   kernel: (types, { alpha, transA, transB }, _, operands) =>
