@@ -17,7 +17,7 @@ function crowded(folder: string, path: string): string[] {
   return files > MOST ? [`${path} holds ${files} files, more than ${MOST}: give some a folder`, ...inside] : inside
 }
 
-test.each(['assembly', 'bench', 'bindings', 'docs', 'examples', 'models', 'scripts', 'site', 'src', 'tests'])(
+test.each(['assembly', 'bench', 'bindings', 'examples', 'models', 'scripts', 'src', 'tests'])(
   'no folder of %s holds too many files',
   (top) => {
     expect(crowded(root, top)).toEqual([])
